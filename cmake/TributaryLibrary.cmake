@@ -1,0 +1,30 @@
+# tributary_library(NAME USES lib… LINKS external…): one library a folder, all .cpp files below it.
+function(tributary_library name)
+  cmake_parse_arguments(ARG "" "" "USES;LINKS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cpp")
+  add_library(tributary_${name} STATIC ${sources})
+  target_include_directories(tributary_${name} PUBLIC "${CMAKE_SOURCE_DIR}/gateway")
+  list(TRANSFORM ARG_USES PREPEND tributary_)
+  target_link_libraries(tributary_${name} PUBLIC ${ARG_USES} PRIVATE tributary_options ${ARG_LINKS})
+endfunction()
+
+# tributary_tests(NAME USES lib… LINKS external…): GoogleTest binary NAME_tests from the .cpp files of the folder.
+function(tributary_tests name)
+  cmake_parse_arguments(ARG "" "" "USES;LINKS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cpp")
+  add_executable(${name}_tests ${sources})
+  list(TRANSFORM ARG_USES PREPEND tributary_)
+  target_include_directories(${name}_tests PRIVATE "${CMAKE_SOURCE_DIR}")
+  target_compile_definitions(${name}_tests PRIVATE TRIBUTARY_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  target_link_libraries(${name}_tests PRIVATE ${ARG_USES} tributary_options ${ARG_LINKS} GTest::gtest GTest::gmock GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name}_tests)
+endfunction()
+
+# tributary_bench(NAME USES lib… LINKS external…): one benchmark program bench_NAME from NAME.cpp.
+function(tributary_bench name)
+  cmake_parse_arguments(ARG "" "" "USES;LINKS" ${ARGN})
+  add_executable(bench_${name} ${name}.cpp)
+  list(TRANSFORM ARG_USES PREPEND tributary_)
+  target_include_directories(bench_${name} PRIVATE "${CMAKE_SOURCE_DIR}")
+  target_link_libraries(bench_${name} PRIVATE ${ARG_USES} tributary_options ${ARG_LINKS})
+endfunction()

@@ -1,0 +1,24 @@
+#pragma once
+#include <cstdint>
+#include <string_view>
+
+namespace tributary::fhir {
+
+// An interned JSON member name. The built-in table holds every element name of FHIR R4 (choice elements under each
+// concrete name, such as valueQuantity); it is fixed at compile time, so hostile input cannot grow it.
+//   0                     no name: the root, or an item of an array
+//   1 … nameCount()-1     a name of the table
+//   kLocalName | i        a name outside the table; the i-th local name of its Document
+//   kCompanion | id       the "_name" member that carries id and extensions of a primitive (FHIR R4 2.6.2.3)
+using NameId = std::uint16_t;
+inline constexpr NameId kNoName = 0;
+inline constexpr NameId kCompanion = 0x8000;
+inline constexpr NameId kLocalName = 0x4000;
+
+// kNoName when the table has no such name. `name` is without a leading underscore.
+NameId findName(std::string_view name);
+// The text of a table name (not of a local one; see Document::name). Lives as long as the process.
+std::string_view nameText(NameId id);
+std::uint16_t nameCount();
+
+}  // namespace tributary::fhir
