@@ -1,0 +1,1 @@
+#include "fhirpath/program.h"
