@@ -1,0 +1,178 @@
+#include "ingest/files/file_source.h"
+
+#include <algorithm>
+#include <charconv>
+#include <vector>
+
+#include "base/civil_time.h"
+#include "base/fault_point.h"
+#include "base/file.h"
+#include "ingest/files/line_reader.h"
+
+namespace tributary::ingest {
+namespace fs = std::filesystem;
+namespace {
+
+std::vector<fs::path> filesIn(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    if (name.starts_with('.') || name.ends_with(".part") || name.ends_with(".tmp")) continue;
+    if (it->is_regular_file(error)) found.push_back(it->path());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+// A name in `folder` that is not taken yet.
+fs::path freeName(const fs::path& folder, const fs::path& name) {
+  fs::path target = folder / name;
+  for (int n = 1; fs::exists(target) && n < 100'000; ++n) target = folder / (name.string() + "." + std::to_string(n));
+  return target;
+}
+
+bool isLines(const fs::path& file) {
+  std::string name = file.filename().string();
+  if (name.ends_with(".gz")) name.resize(name.size() - 3);
+  return name.ends_with(".ndjson") || name.ends_with(".jsonl") || name.ends_with(".ndj");
+}
+
+}  // namespace
+
+FileSource::FileSource(IntakeContext context, FileOptions options, const Clock& clock, LogLine log)
+    : context_(context),
+      options_(std::move(options)),
+      clock_(clock),
+      log_(std::move(log)),
+      board_(options_.name, "files"),
+      intake_(context, options_.name) {}
+
+void FileSource::run(std::stop_token stop) {
+  std::error_code error;
+  for (const char* sub : {"in", "work", "done", "failed"}) fs::create_directories(options_.folder / sub, error);
+  while (!stop.stop_requested()) {
+    const bool all = look(stop);
+    board_.update([&](SourceStatus& status) {
+      status.caught_up = all;
+      status.doing = all ? "waiting for files" : "waiting to try again";
+    });
+    if (!sleeper_.wait(stop, options_.interval)) return;
+  }
+}
+
+bool FileSource::look(std::stop_token stop) {
+  bool all = true;
+  // Claimed before a crash first; then what is new.
+  std::vector<fs::path> claimed = filesIn(options_.folder / "work");
+  for (const fs::path& file : filesIn(options_.folder / "in")) {
+    std::error_code error;
+    const auto age = fs::file_time_type::clock::now() - fs::last_write_time(file, error);
+    if (error || age < options_.settle) {
+      all = false;
+      continue;
+    }
+    const fs::path target = freeName(options_.folder / "work", file.filename());
+    fs::rename(file, target, error);
+    if (!error) claimed.push_back(target);
+  }
+  for (const fs::path& file : claimed) {
+    if (stop.stop_requested()) return false;
+    FAULT_POINT("ingest.files.claimed");
+    const std::string name = file.filename().string();
+    board_.update([&](SourceStatus& status) {
+      status.caught_up = false;
+      status.doing = "reading " + name;
+    });
+    auto taken = take(file, stop);
+    std::error_code error;
+    if (taken && !stop.stop_requested()) {
+      FAULT_POINT("ingest.files.before_done");
+      if (options_.remove_done) fs::remove(file, error);
+      else fs::rename(file, freeName(options_.folder / "done", file.filename()), error);
+    } else if (!taken) {
+      log_("error", "file-failed", name + ": " + taken.error().text);
+      board_.update([&](SourceStatus& status) {
+        status.healthy = false;
+        status.last_error = name + ": " + taken.error().text;
+      });
+      if (taken.error().retry == RetryClass::kRetryable) {
+        all = false;  // the journal cannot take it now: the file stays claimed
+        continue;
+      }
+      const fs::path failed = freeName(options_.folder / "failed", file.filename());
+      fs::rename(file, failed, error);
+      (void)writeFileDurably(failed.string() + ".reason.txt", taken.error().text + "\n");
+    }
+  }
+  return all;
+}
+
+Result<void> FileSource::take(const fs::path& file, std::stop_token stop) {
+  intake_.clear();
+  return isLines(file) ? takeLines(file, stop) : takeWhole(file);
+}
+
+Result<void> FileSource::commit(std::string_view file, std::uint64_t line) {
+  const std::string name = "file/" + std::string(file), value = std::to_string(line);
+  const store::CursorMove cursor[] = {{name, value}};
+  FAULT_POINT("ingest.files.before_journal");
+  TRY_ASSIGN(const IntakeCounts counts, intake_.commit(cursor));
+  FAULT_POINT("ingest.files.after_journal");
+  board_.update([&](SourceStatus& status) {
+    status.healthy = true;
+    status.last_error.clear();
+    status.counts.add(counts);
+    status.last_progress = clock_.now();
+  });
+  return {};
+}
+
+Result<void> FileSource::takeLines(const fs::path& file, std::stop_token stop) {
+  const std::string name = file.filename().string();
+  std::uint64_t done = 0;
+  TRY_ASSIGN(const auto cursor, context_.store->cursor(options_.name, "file/" + name));
+  if (cursor) std::from_chars(cursor->data(), cursor->data() + cursor->size(), done);
+
+  TRY_ASSIGN(LineReader reader, LineReader::open(file, context_.options.max_resource_bytes, options_.expanded_limit));
+  std::deque<std::string> kept;  // the lines that are staged
+  LineReader::Line line;
+  std::uint64_t last = done;
+  for (;;) {
+    auto more = reader.next(line);
+    if (!more || !*more) {
+      TRY_VOID(commit(name, more ? 0 : last));  // a finished file needs no cursor any more: 0
+      if (!more) return std::unexpected(more.error());
+      return {};
+    }
+    if (line.number <= done) continue;
+    last = line.number;
+    std::string_view text = line.text;
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+    if (text.empty()) continue;
+    kept.emplace_back(text);
+    if (line.too_long) {
+      intake_.addReject(kept.back(),
+                        {Severity::kError, "line-too-long", {}, Issue::kNoOffset, static_cast<std::uint32_t>(line.number), 1,
+                         "the line is longer than the limit of one resource", "Raise max_resource_bytes if such a resource is meant to be taken."},
+                        name, line.number);
+    } else {
+      intake_.add(kept.back(), name, line.number);
+    }
+    if (intake_.staged() >= options_.batch_entries || intake_.stagedBytes() >= options_.batch_bytes) {
+      TRY_VOID(commit(name, last));
+      kept.clear();
+      if (stop.stop_requested()) return {};
+    }
+  }
+}
+
+Result<void> FileSource::takeWhole(const fs::path& file) {
+  const std::string name = file.filename().string();
+  TRY_ASSIGN(LineReader reader, LineReader::open(file, 1 << 20, options_.expanded_limit));
+  TRY_ASSIGN(const std::string text, reader.rest(options_.bundle_bytes));
+  intake_.add(text, name);
+  return commit(name, 0);
+}
+
+}  // namespace tributary::ingest

@@ -1,0 +1,51 @@
+#pragma once
+#include <filesystem>
+#include <string>
+
+#include "ingest/intake.h"
+#include "ingest/source.h"
+
+namespace tributary::ingest {
+
+struct FileOptions {
+  std::string name = "files";
+  std::filesystem::path folder;              // in/ is watched; work/, done/ and failed/ are ours
+  bool remove_done = false;
+  Duration interval{1'000};                  // between looks into in/
+  Duration settle{300};                      // a file changed more recently than this is left to its writer
+  std::size_t batch_entries = 1000;          // journalled in one transaction …
+  std::size_t batch_bytes = std::size_t{4} << 20;  // … or this many bytes
+  std::uint64_t expanded_limit = std::uint64_t{1} << 40;  // of a gzip file
+  std::size_t bundle_bytes = std::size_t{512} << 20;      // of a file that is one JSON text
+};
+
+// A watched folder: Bundles, single resources and NDJSON, each plain or gzip. A file is claimed by a rename into work/
+// (so that two gateways never read it), journalled in batches with a cursor in each transaction, and only then moved to
+// done/. After a crash the file is still in work/ and goes on behind the last journalled line. A file that cannot be
+// read to its end goes to failed/ with FILE.reason.txt beside it; the lines before the fault are kept.
+class FileSource final : public Source {
+ public:
+  FileSource(IntakeContext context, FileOptions options, const Clock& clock, LogLine log);
+
+  void run(std::stop_token stop) override;
+  void wake() override { sleeper_.wake(); }
+  SourceStatus status() const override { return board_.get(); }
+
+ private:
+  // One look: everything in work/ and in/. True when all of it is done.
+  bool look(std::stop_token stop);
+  Result<void> take(const std::filesystem::path& file, std::stop_token stop);
+  Result<void> takeLines(const std::filesystem::path& file, std::stop_token stop);
+  Result<void> takeWhole(const std::filesystem::path& file);
+  Result<void> commit(std::string_view file, std::uint64_t line);
+
+  IntakeContext context_;
+  FileOptions options_;
+  const Clock& clock_;
+  LogLine log_;
+  StatusBoard board_;
+  Sleeper sleeper_;
+  Intake intake_;
+};
+
+}  // namespace tributary::ingest

@@ -1,0 +1,302 @@
+#include "ingest/intake.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/hash.h"
+
+namespace tributary::ingest {
+namespace {
+
+using fhir::Document;
+using fhir::Kind;
+using fhir::kNoNode;
+using fhir::NodeIndex;
+
+// The members read here, looked up once.
+struct Names {
+  fhir::NameId id = fhir::findName("id"), meta = fhir::findName("meta"), version_id = fhir::findName("versionId"),
+               last_updated = fhir::findName("lastUpdated"), entry = fhir::findName("entry"),
+               resource = fhir::findName("resource"), full_url = fhir::findName("fullUrl"),
+               request = fhir::findName("request"), method = fhir::findName("method"), url = fhir::findName("url"),
+               search = fhir::findName("search"), mode = fhir::findName("mode"), response = fhir::findName("response"),
+               last_modified = fhir::findName("lastModified"), reference = fhir::findName("reference"),
+               resource_type = fhir::findName("resourceType");
+};
+
+const Names& names() {
+  static const Names all;
+  return all;
+}
+
+std::string_view text(const Document& document, NodeIndex object, fhir::NameId name) {
+  const NodeIndex node = document.member(object, name);
+  return node != kNoNode && document[node].kind == Kind::kString ? document.scalar(node) : std::string_view{};
+}
+
+NodeIndex object(const Document& document, NodeIndex parent, fhir::NameId name) {
+  const NodeIndex node = document.member(parent, name);
+  return node != kNoNode && document[node].kind == Kind::kObject ? node : kNoNode;
+}
+
+bool validId(std::string_view id) {  // FHIR R4 2.24.0.1: [A-Za-z0-9\-\.]{1,64}
+  return !id.empty() && id.size() <= 64 && std::all_of(id.begin(), id.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+  });
+}
+
+std::string_view rawText(const Document& document, NodeIndex node) {
+  return document.text().substr(document[node].offset, document[node].length);
+}
+
+// A resource without an id (a POST) gets one from its content, so that the same POST twice is one resource.
+std::string contentId(std::string_view body) { return "t" + sha256Hex(body).substr(0, 40); }
+
+}  // namespace
+
+struct Intake::BundleNames {
+  std::unordered_map<std::string_view, std::string> keys;  // fullUrl → Type/id
+};
+
+void IntakeCounts::add(const IntakeCounts& other) {
+  stored += other.stored;
+  duplicates += other.duplicates;
+  stale += other.stale;
+  rejected += other.rejected;
+  rejected_again += other.rejected_again;
+}
+
+Intake::Intake(IntakeContext context, std::string source) : context_(std::move(context)), source_(std::move(source)) {}
+
+std::size_t Intake::add(std::string_view json, std::string_view where, std::uint64_t line) {
+  const std::size_t before = staged();
+  fhir::ReadOptions options;
+  // A Bundle may hold many resources; each of them is held to the limit of one.
+  options.limits.bytes = std::max<std::size_t>(context_.options.max_resource_bytes * 4, std::size_t{64} << 20);
+  options.base_line = line == 0 ? 1 : static_cast<std::uint32_t>(line);
+  if (auto read = reader_.read(json, document_, options); !read) {
+    addReject(json, read.error(), where, line);
+    return staged() - before;
+  }
+  if (document_.resourceType() == "Bundle") {
+    addBundle(where, line);
+  } else {
+    stage(document_, 0, {}, nullptr, where, line);
+  }
+  return staged() - before;
+}
+
+void Intake::addResource(const Document& document, NodeIndex resource, std::string_view where, std::uint64_t line) {
+  stage(document, resource, {}, nullptr, where, line);
+}
+
+void Intake::addBundle(std::string_view where, std::uint64_t line) {
+  const Names& n = names();
+  const Document& document = document_;
+  const NodeIndex entries = document.member(0, n.entry);
+  if (entries == kNoNode || document[entries].kind != Kind::kArray) return;  // an empty Bundle is fine
+
+  // Ids first: a transaction's entries refer to each other by fullUrl (FHIR R4 3.1.0.11.2).
+  struct Entry {
+    NodeIndex resource;
+    std::string assigned;
+    std::string_view method, url, when;
+  };
+  std::vector<Entry> list;
+  BundleNames keys;
+  for (NodeIndex item = entries + 1; item < document[entries].next; item = document[item].next) {
+    if (document[item].kind != Kind::kObject) continue;
+    if (const NodeIndex search = object(document, item, n.search);
+        search != kNoNode && text(document, search, n.mode) == "outcome") {
+      continue;
+    }
+    Entry entry{object(document, item, n.resource), {}, {}, {}, {}};
+    if (const NodeIndex request = object(document, item, n.request); request != kNoNode) {
+      entry.method = text(document, request, n.method);
+      entry.url = text(document, request, n.url);
+    }
+    if (const NodeIndex response = object(document, item, n.response); response != kNoNode) {
+      entry.when = text(document, response, n.last_modified);
+    }
+    if (entry.method == "GET" || entry.method == "HEAD") continue;
+    if (entry.resource != kNoNode) {
+      const std::string_view full_url = text(document, item, n.full_url);
+      std::string_view id = text(document, entry.resource, n.id);
+      if (id.empty() && entry.method == "PUT") {
+        const std::string_view key = referenceKey(entry.url);
+        entry.assigned = key.substr(std::min(key.size(), key.find('/') + 1));
+      } else if (id.empty()) {
+        const std::string_view uuid = full_url.starts_with("urn:uuid:") ? full_url.substr(9) : std::string_view{};
+        entry.assigned = validId(uuid) ? std::string(uuid) : contentId(rawText(document, entry.resource));
+      }
+      if (id.empty()) id = entry.assigned;
+      if (full_url.starts_with("urn:")) {
+        keys.keys.emplace(full_url, std::string(text(document, entry.resource, n.resource_type)) + "/" + std::string(id));
+      }
+    }
+    list.push_back(std::move(entry));
+  }
+  for (const Entry& entry : list) {
+    if (entry.method == "DELETE") {
+      const std::string_view key = referenceKey(entry.url);
+      if (key.empty()) {
+        refuse(document, 0, "delete-without-id", "a DELETE in a Bundle names no resource as Type/id",
+               "Conditional deletes are not taken; name each resource.", where, line);
+        continue;
+      }
+      const std::size_t slash = key.find('/');
+      addDelete(key.substr(0, slash), key.substr(slash + 1), entry.when);
+    } else if (entry.resource != kNoNode) {
+      stage(document, entry.resource, entry.assigned, keys.keys.empty() ? nullptr : &keys, where, line);
+    }
+  }
+}
+
+void Intake::refuse(const Document& document, NodeIndex node, std::string rule, std::string why, std::string remedy,
+                    std::string_view where, std::uint64_t) {
+  const fhir::Position position = document.position(node);
+  Issue issue{Severity::kError, std::move(rule), {}, position.offset, position.line, position.column, std::move(why), std::move(remedy)};
+  const std::string_view raw = document[node].kind == Kind::kObject ? rawText(document, node) : document.text();
+  addReject(raw, issue, where, position.line);
+}
+
+void Intake::stage(const Document& document, NodeIndex resource, std::string_view assigned_id, const BundleNames* bundle,
+                   std::string_view where, std::uint64_t line) {
+  const Names& n = names();
+  const std::string_view type = text(document, resource, n.resource_type);
+  if (type.empty()) {
+    return refuse(document, resource, "no-resource-type", "this is JSON but no FHIR resource: it has no resourceType",
+                  "Send a FHIR R4 resource or a Bundle.", where, line);
+  }
+  const terminology::TypeId known = context_.definitions->findType(type);
+  if (known == terminology::kNoType || context_.definitions->typeKind(known) != terminology::TypeKind::kResource) {
+    return refuse(document, resource, "unknown-resource-type", "FHIR R4 has no resource of this type",
+                  "Check the spelling of resourceType and the FHIR version of the source.", where, line);
+  }
+  std::string_view body = rawText(document, resource);
+  if (body.size() > context_.options.max_resource_bytes) {
+    return refuse(document, resource, "resource-too-large",
+                  "the resource has " + std::to_string(body.size()) + " bytes; the limit is " +
+                      std::to_string(context_.options.max_resource_bytes),
+                  "Raise max_resource_bytes if such a resource is meant to be taken.", where, line);
+  }
+  Staged entry;
+  entry.type = type;
+  const std::string_view type_name = entry.type;
+  entry.id = text(document, resource, n.id);
+  const bool has_id = !entry.id.empty();
+  if (!has_id) entry.id = assigned_id.empty() ? contentId(body) : std::string(assigned_id);
+  if (!validId(entry.id)) {
+    return refuse(document, resource, "invalid-id", "the id of this resource is not a FHIR id",
+                  "An id has 1 to 64 letters, digits, '-' and '.'.", where, line);
+  }
+  if (const NodeIndex meta = object(document, resource, n.meta); meta != kNoNode) {
+    entry.version_id = text(document, meta, n.version_id);
+    entry.last_updated = text(document, meta, n.last_updated);
+  }
+  entry.placement = context_.compartments->place(document, resource, type, entry.id);
+
+  // Write in what the Bundle knew and the resource alone does not: its id, and URNs as Type/id.
+  const bool urns = bundle != nullptr && body.find("\"urn:") != std::string_view::npos;
+  if (!has_id || urns) {
+    const std::size_t base = document[resource].offset;
+    std::string text_out;
+    text_out.reserve(body.size() + 64);
+    std::size_t done = 0;
+    if (!has_id) {
+      text_out += "{\"id\":\"" + entry.id + "\",";
+      done = 1;
+    }
+    if (urns) {
+      for (NodeIndex i = resource + 1; i < document[resource].next; ++i) {
+        if (document[i].name != n.reference || document[i].kind != Kind::kString || (document[i].flags & fhir::kEscaped) != 0) continue;
+        const auto found = bundle->keys.find(document.scalar(i));
+        if (found == bundle->keys.end()) continue;
+        const std::size_t at = document[i].offset - base;
+        text_out.append(body, done, at - done);
+        text_out += found->second;
+        done = at + document[i].length;
+      }
+    }
+    text_out.append(body, done);
+    rewritten_.push_back(std::move(text_out));
+    body = rewritten_.back();
+    // Only now can it be seen where the resource belongs.
+    if (urns && reader_.read(body, scratch_)) entry.placement = context_.compartments->place(scratch_, 0, type_name, entry.id);
+  }
+  entry.body = body;
+  entry.wanted = !context_.options.wants || context_.options.wants(entry.type);
+  entry.references.reserve(entry.placement.references.size());
+  for (const std::string& key : entry.placement.references) {
+    const std::size_t slash = key.find('/');
+    entry.references.push_back({key.substr(0, slash), key.substr(slash + 1)});
+  }
+  bytes_ += body.size();
+  keys_.push_back(entry.type + "/" + entry.id);
+  entries_.push_back(std::move(entry));
+}
+
+void Intake::addDelete(std::string_view type, std::string_view id, std::string_view last_updated, std::string_view version_id) {
+  Staged entry;
+  entry.operation = store::Operation::kDelete;
+  entry.type = type;
+  entry.id = id;
+  entry.last_updated = last_updated;
+  entry.version_id = version_id;
+  keys_.push_back(entry.type + "/" + entry.id);
+  entries_.push_back(std::move(entry));
+}
+
+void Intake::addReject(std::string_view raw, const Issue& issue, std::string_view where, std::uint64_t line) {
+  StagedReject reject;
+  reject.where = where;
+  reject.rule = issue.rule;
+  reject.text = issue.text;
+  reject.line = issue.line != 0 ? issue.line : line;
+  reject.raw = raw;
+  bytes_ += raw.size();
+  rejects_.push_back(std::move(reject));
+  issues_.push_back(issue);
+  keys_.emplace_back();
+}
+
+Result<IntakeCounts> Intake::commit(std::span<const store::CursorMove> cursors) {
+  std::vector<store::AppendEntry> entries;
+  entries.reserve(entries_.size());
+  for (const Staged& staged : entries_) {
+    store::AppendEntry entry;
+    entry.operation = staged.operation;
+    entry.type = staged.type;
+    entry.id = staged.id;
+    entry.version_id = staged.version_id;
+    entry.last_updated = staged.last_updated;
+    entry.body = staged.body;
+    entry.subject = staged.placement.subject;
+    entry.references = staged.references;
+    if (!staged.wanted) {
+      entry.outcome = store::ResourceOutcome::kFiltered;
+      entry.outcome_rule = "type-not-mapped";
+      entry.outcome_reason = "no table of the collection is filled from resources of this type";
+    }
+    entries.push_back(entry);
+  }
+  std::vector<store::AppendReject> rejects;
+  rejects.reserve(rejects_.size());
+  for (const StagedReject& staged : rejects_) rejects.push_back({staged.where, staged.line, staged.rule, staged.text, staged.raw});
+
+  TRY_ASSIGN(const store::AppendResult stored, context_.store->append({source_, entries, rejects, cursors}));
+  IntakeCounts counts{stored.stored, stored.duplicates, stored.stale, stored.rejected, stored.rejected_again};
+  clear();
+  return counts;
+}
+
+void Intake::clear() {
+  entries_.clear();
+  rejects_.clear();
+  issues_.clear();
+  keys_.clear();
+  rewritten_.clear();
+  bytes_ = 0;
+}
+
+}  // namespace tributary::ingest

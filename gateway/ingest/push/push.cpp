@@ -1,0 +1,227 @@
+#include "ingest/push/push.h"
+
+#include <algorithm>
+#include <span>
+
+#include "base/fault_point.h"
+
+namespace tributary::ingest {
+namespace {
+
+using net::ServerRequest;
+using net::ServerResponse;
+
+void appendQuoted(std::string& out, std::string_view text) {
+  out += '"';
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+  }
+  out += '"';
+}
+
+ServerResponse outcome(int status, std::span<const Issue> issues) {
+  ServerResponse response;
+  response.status = status;
+  response.headers.add("Content-Type", "application/fhir+json; charset=utf-8");
+  response.body = operationOutcome(issues);
+  return response;
+}
+
+ServerResponse refuse(int status, std::string rule, std::string text, std::string remedy = {}) {
+  const Issue issue{Severity::kError, std::move(rule), {}, Issue::kNoOffset, 0, 0, std::move(text), std::move(remedy)};
+  return outcome(status, {&issue, 1});
+}
+
+bool isNdjson(std::string_view content_type) {
+  const std::string type = net::mediaType(content_type);
+  return type == "application/fhir+ndjson" || type == "application/ndjson" || type == "application/x-ndjson";
+}
+
+bool constantTimeEqual(std::string_view a, std::string_view b) {
+  unsigned difference = a.size() == b.size() ? 0 : 1;
+  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    difference |= static_cast<unsigned>(static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]));
+  }
+  return difference == 0;
+}
+
+bool isLoopback(std::string_view address) { return address.starts_with("127.") || address == "::1" || address.starts_with("::ffff:127."); }
+
+}  // namespace
+
+std::string operationOutcome(std::span<const Issue> issues) {
+  std::string out = R"({"resourceType":"OperationOutcome","issue":[)";
+  bool first = true;
+  for (const Issue& issue : issues) {
+    if (!first) out += ',';
+    first = false;
+    out += R"({"severity":")" + std::string(severityName(issue.severity)) + R"(","code":")";
+    out += issue.severity == Severity::kInformation ? "informational" : "invalid";
+    out += R"(","details":{"coding":[{"code":)";
+    appendQuoted(out, issue.rule);
+    out += R"(}]},"diagnostics":)";
+    std::string text = issue.text;
+    if (issue.line != 0) text += " (line " + std::to_string(issue.line) + ", column " + std::to_string(issue.column) + ")";
+    if (!issue.remedy.empty()) text += ". " + issue.remedy;
+    appendQuoted(out, text);
+    if (!issue.path.empty()) {
+      out += R"(,"expression":[)";
+      appendQuoted(out, issue.path);
+      out += ']';
+    }
+    out += '}';
+  }
+  return out + "]}";
+}
+
+PushReceiver::PushReceiver(IntakeContext context, PushOptions options, const Clock& clock)
+    : context_(std::move(context)), options_(std::move(options)), clock_(clock), board_(options_.name, "push") {
+  board_.update([](SourceStatus& status) {
+    status.doing = "listening";
+    status.caught_up = true;
+  });
+}
+
+void PushReceiver::addRoutes(net::Router& router) {
+  using net::Method;
+  const std::string& base = options_.base_path;
+  const auto guarded = [this](auto handler) {
+    return [this, handler](const ServerRequest& request) {
+      if (!authorised(request)) return refuse(401, "unauthorised", "this request carries no valid token", "Send Authorization: Bearer TOKEN.");
+      return (this->*handler)(request);
+    };
+  };
+  router.add(Method::kPost, base, guarded(&PushReceiver::receive));
+  router.add(Method::kPost, base + "/$process-message", guarded(&PushReceiver::receive));
+  router.add(Method::kPost, base + "/{type}", guarded(&PushReceiver::receiveOne));
+  router.add(Method::kPut, base + "/{type}/{id}", guarded(&PushReceiver::receiveOne));
+  router.add(Method::kDelete, base + "/{type}/{id}", guarded(&PushReceiver::remove));
+  router.add(Method::kGet, base + "/metadata", [](const ServerRequest&) {
+    ServerResponse response;
+    response.headers.add("Content-Type", "application/fhir+json; charset=utf-8");
+    response.body =
+        R"({"resourceType":"CapabilityStatement","status":"active","kind":"instance","fhirVersion":"4.0.1",)"
+        R"("format":["application/fhir+json","application/fhir+ndjson"],"software":{"name":"Tributary"},)"
+        R"("rest":[{"mode":"server","interaction":[{"code":"transaction"},{"code":"batch"}]}]})";
+    return response;
+  });
+}
+
+bool PushReceiver::authorised(const ServerRequest& request) const {
+  if (options_.token.empty()) return isLoopback(request.peer_address);
+  const std::string_view header = request.headers.get("Authorization");
+  return header.starts_with("Bearer ") && constantTimeEqual(header.substr(7), options_.token);
+}
+
+ServerResponse PushReceiver::receive(const ServerRequest& request) {
+  Intake intake(context_, options_.name);
+  const std::string where = "push from " + request.peer_address;
+  if (request.body.empty()) return refuse(400, "empty-body", "the request has no body", "Send a FHIR resource, a Bundle or NDJSON.");
+  if (isNdjson(request.headers.get("Content-Type"))) {
+    std::uint64_t line = 0;
+    std::string_view rest = request.body;
+    if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);
+    while (!rest.empty()) {
+      const std::size_t end = std::min(rest.find('\n'), rest.size());
+      std::string_view text = rest.substr(0, end);
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+      ++line;
+      while (!text.empty() && (text.back() == '\r' || text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+      if (!text.empty()) intake.add(text, where, line);
+    }
+    return finish(intake, false, false, "");
+  }
+  fhir::JsonReader reader;
+  fhir::Document document;
+  std::string bundle_type;
+  fhir::ReadOptions read_options;
+  read_options.limits.bytes = request.body.size();
+  if (reader.read(request.body, document, read_options) && document.resourceType() == "Bundle") {
+    if (const fhir::NodeIndex type = document.member(0, "type"); type != fhir::kNoNode) bundle_type = document.scalar(type);
+  }
+  intake.add(request.body, where);
+  return finish(intake, bundle_type == "transaction", bundle_type.empty(), bundle_type);
+}
+
+ServerResponse PushReceiver::receiveOne(const ServerRequest& request) {
+  Intake intake(context_, options_.name);
+  intake.add(request.body, "push from " + request.peer_address);
+  const std::string_view type = request.parameter("type"), id = request.parameter("id");
+  const std::string wanted = std::string(type) + "/" + std::string(id);
+  if (intake.keys().size() == 1 && !intake.keys()[0].empty()) {
+    const std::string& key = intake.keys()[0];
+    if (id.empty() ? !key.starts_with(std::string(type) + "/") : key != wanted) {
+      return refuse(400, "url-mismatch", "the resource is not the one that the URL names", "Type and id in URL and body must agree.");
+    }
+  }
+  return finish(intake, false, true, "");
+}
+
+ServerResponse PushReceiver::remove(const ServerRequest& request) {
+  Intake intake(context_, options_.name);
+  intake.addDelete(request.parameter("type"), request.parameter("id"), formatInstant(clock_.now()));
+  return finish(intake, false, true, "");
+}
+
+ServerResponse PushReceiver::finish(Intake& intake, bool transaction, bool single, const std::string& bundle_type) {
+  const std::vector<Issue> issues(intake.issues().begin(), intake.issues().end());
+  const std::vector<std::string> keys = intake.keys();
+  if (transaction && !issues.empty()) {
+    intake.clear();
+    return outcome(400, issues);
+  }
+  FAULT_POINT("ingest.push.before_journal");
+  const auto counts = intake.commit();
+  FAULT_POINT("ingest.push.after_journal");
+  if (!counts) {
+    board_.update([&](SourceStatus& status) {
+      status.healthy = false;
+      status.last_error = counts.error().text;
+    });
+    ServerResponse response = refuse(503, "journal-unavailable", "the gateway cannot store this now; nothing was taken", "Send it again later.");
+    response.headers.add("Retry-After", "30");
+    return response;
+  }
+  board_.update([&](SourceStatus& status) {
+    status.healthy = true;
+    status.last_error.clear();
+    status.last_progress = clock_.now();
+    status.counts.add(*counts);
+  });
+  if (single) {
+    if (!issues.empty()) return outcome(400, issues);
+    ServerResponse response = refuse(counts->stored > 0 ? 201 : 200, "journalled", "taken");
+    const Issue taken{Severity::kInformation, "journalled", {}, Issue::kNoOffset, 0, 0, "the journal has it", {}};
+    response.body = operationOutcome({&taken, 1});
+    if (keys.size() == 1) response.headers.add("Location", options_.base_path + "/" + keys[0]);
+    return response;
+  }
+  if (bundle_type == "transaction" || bundle_type == "batch") {
+    // FHIR R4 3.1.0.11.1: one answer an entry, in the order of the request.
+    std::string body = R"({"resourceType":"Bundle","type":")" + bundle_type + R"(-response","entry":[)";
+    std::size_t bad = 0;
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (i > 0) body += ',';
+      if (keys[i].empty()) {
+        body += R"({"response":{"status":"400 Bad Request","outcome":)" + operationOutcome({&issues[bad++], 1}) + "}}";
+      } else {
+        body += R"({"response":{"status":"201 Created","location":")" + keys[i] + R"("}})";
+      }
+    }
+    body += "]}";
+    ServerResponse response;
+    response.headers.add("Content-Type", "application/fhir+json; charset=utf-8");
+    response.body = std::move(body);
+    return response;
+  }
+  std::vector<Issue> told = issues;
+  told.push_back({Severity::kInformation, "journalled", {}, Issue::kNoOffset, 0, 0,
+                  std::to_string(counts->stored) + " stored, " + std::to_string(counts->duplicates) + " known already, " +
+                      std::to_string(counts->stale) + " older than what is held, " +
+                      std::to_string(counts->rejected + counts->rejected_again) + " rejected",
+                  {}});
+  return outcome(200, told);
+}
+
+}  // namespace tributary::ingest
