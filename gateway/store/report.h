@@ -67,7 +67,8 @@ struct StoreStatus {
   std::uint64_t dirty_subjects = 0, leased_subjects = 0;
   std::uint64_t commits = 0, writes = 0;  // since open: transactions, and calls that they carried
   std::uint64_t file_bytes = 0, wal_bytes = 0;
-  std::uint64_t pending_rows = 0;  // over all destinations
+  std::uint64_t pending_rows = 0;    // over all destinations
+  std::uint64_t pending_fanout = 0;  // changed shared resources whose subjects are not all marked dirty yet
 };
 
 }  // namespace tributary::store

@@ -134,7 +134,7 @@ class Store {
   virtual Result<std::optional<std::uint64_t>> verifyAudit() = 0;
   // Counts everything with SQL and compares: the numbers that must balance. Full scans; seconds on millions.
   virtual Result<Reconciliation> reconcile() = 0;
-  // Cheap figures for metrics, kept up to date by the writer; no scan.
+  // Figures for metrics; milliseconds at most.
   virtual Result<StoreStatus> status() = 0;
   // Checks the file(s) thoroughly; a list of what is wrong, empty when all is well.
   virtual Result<std::vector<std::string>> checkIntegrity() = 0;
