@@ -6,14 +6,15 @@
 #include <string_view>
 #include <vector>
 
+#include "fhir/internal/buffer.h"
 #include "fhir/names.h"
 
 namespace tributary::fhir {
 
 enum class Kind : std::uint8_t { kNull, kFalse, kTrue, kNumber, kString, kArray, kObject };
 
-// One JSON value on the tape. Nodes stand in document order, depth first: the first child of a container is the node
-// behind it, and `next` skips a whole subtree.
+// One JSON value on the tape. Nodes stand in document order, depth first: the first child of a container is
+// the node behind it, and `next` skips a whole subtree.
 struct Node {
   std::uint32_t next = 0;    // index of the node behind this subtree
   std::uint32_t offset = 0;  // where the content starts: in the text, or (kEscaped) in the arena
@@ -24,9 +25,9 @@ struct Node {
 };
 static_assert(sizeof(Node) == 16);
 
-inline constexpr std::uint8_t kEscaped = 1;         // string with escapes: unescaped text in the arena
-inline constexpr std::uint8_t kHasCompanions = 2;   // object with at least one "_name" member
-inline constexpr std::uint8_t kHasContained = 4;    // object with a "contained" member
+inline constexpr std::uint8_t kEscaped = 1;        // string with escapes: unescaped text in the arena
+inline constexpr std::uint8_t kHasCompanions = 2;  // object with at least one "_name" member
+inline constexpr std::uint8_t kHasContained = 4;   // object with a "contained" member
 
 using NodeIndex = std::uint32_t;
 inline constexpr NodeIndex kNoNode = ~NodeIndex{0};
@@ -37,8 +38,9 @@ struct Position {
   std::uint32_t column = 0;  // from 1, in bytes
 };
 
-// One parsed resource: an immutable tape over its source text. Filled by a reader; a Document can be filled again and
-// keeps its memory, so a loop over NDJSON allocates nothing once warm. Reading is thread-safe, filling is not.
+// One parsed resource: an immutable tape over its source text. Filled by a reader; a Document can be filled
+// again and keeps its memory, so a loop over NDJSON allocates nothing once warm. Reading is thread-safe,
+// filling is not.
 class Document {
  public:
   Document() = default;
@@ -46,7 +48,7 @@ class Document {
   Document& operator=(Document&&) = default;
 
   bool empty() const { return nodes_.empty(); }
-  std::span<const Node> nodes() const { return nodes_; }
+  std::span<const Node> nodes() const { return {nodes_.data(), nodes_.size()}; }
   const Node& operator[](NodeIndex i) const { return nodes_[i]; }
   const Node* data() const { return nodes_.data(); }
   NodeIndex root() const { return 0; }
@@ -78,25 +80,34 @@ class Document {
   // Of the root: "Patient" and so on; empty when there is none.
   std::string_view resourceType() const;
 
-  // Byte offset of a node's content in the source, for lineage and messages (base offset of the Document added).
+  // Byte offset of a node's content in the source, for lineage and messages (base offset of the Document
+  // added).
   std::uint64_t sourceOffset(NodeIndex i) const;
   // Line and column are counted from the text on each call; meant for messages.
   Position position(NodeIndex i) const;
 
+  // The text of an object or array exactly as it stood in the source, brackets included: what is journalled
+  // of one entry of a Bundle. JSON only: of a document read from XML it is empty.
+  std::string_view raw(NodeIndex container) const;
+
   // Bytes held (tape, arena and owned text).
   std::size_t memory() const;
+
+  // Empties the document and gives its memory back; filling it again without this keeps it.
+  void release();
 
  private:
   friend class DocumentBuilder;  // what the readers fill a Document through
 
-  std::vector<Node> nodes_;
-  std::string arena_;            // unescaped strings; before each, 4 bytes with its offset in the text
-  std::string_view text_;        // borrowed from the caller, or into owned_
+  internal::Buffer<Node> nodes_;
+  internal::Buffer<char> arena_;  // unescaped strings; before each, 4 bytes with its offset in the text
+  std::string_view text_;         // borrowed from the caller, or into owned_
   std::unique_ptr<std::string> owned_;
   std::vector<std::string_view> local_names_;  // point into text_ or arena_names_
   std::vector<std::unique_ptr<std::string>> arena_names_;
   std::uint64_t base_offset_ = 0;  // of text_ in its file
   std::uint32_t base_line_ = 1;    // line of text_'s first byte in its file
+  bool xml_ = false;
 };
 
 }  // namespace tributary::fhir

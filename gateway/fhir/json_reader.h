@@ -17,14 +17,14 @@ struct ReadLimits {
   std::uint32_t nodes = 1U << 24;
 };
 
-// What a document is refused for: rule ids "json-syntax", "json-encoding", "json-duplicate-member", "json-depth",
-// "json-size", "json-not-an-object", with offset, line and column.
+// What a document is refused for: rule ids "json-syntax", "json-encoding", "json-duplicate-member",
+// "json-depth", "json-size", "json-not-an-object", with offset, line and column.
 struct ReadOptions {
   ReadLimits limits;
-  bool own_text = false;         // copy the text into the Document; otherwise the caller keeps it alive
-  std::uint64_t base_offset = 0; // of the text in its file, for positions
+  bool own_text = false;          // copy the text into the Document; otherwise the caller keeps it alive
+  std::uint64_t base_offset = 0;  // of the text in its file, for positions
   std::uint32_t base_line = 1;
-  bool any_value = false;        // accept a root that is not an object
+  bool any_value = false;  // accept a root that is not an object
 };
 
 // Reads one JSON value onto a tape. Keeps its scratch memory between calls; one reader a thread.

@@ -1,0 +1,12 @@
+#pragma once
+#include <string>
+#include <string_view>
+
+namespace tributary::fhir {
+
+// A canonical text of a JSON value as RapidJSON reads it: every event of its SAX reader, numbers as their
+// characters, strings by length. Two texts are the same JSON value, member order included, when these are
+// equal. Knows nothing of our own reader and writer. "!" and an error code when RapidJSON refuses the text.
+std::string canonical(std::string_view json);
+
+}  // namespace tributary::fhir
