@@ -45,12 +45,14 @@ inline std::unexpected<Error> fail(ErrorCode code, std::string text, RetryClass 
 // Early return for Result-valued expressions; the statement form keeps call sites flat.
 #define TRIBUTARY_CONCAT_INNER(a, b) a##b
 #define TRIBUTARY_CONCAT(a, b) TRIBUTARY_CONCAT_INNER(a, b)
-#define TRY_VOID(expression)                                         \
-  do {                                                               \
-    if (auto try_result = (expression); !try_result) {               \
-      return std::unexpected(std::move(try_result).error());         \
-    }                                                                \
+#define TRIBUTARY_TRY_VOID(name, expression)              \
+  do {                                                    \
+    if (auto name = (expression); !name) {                \
+      return std::unexpected(std::move(name).error());    \
+    }                                                     \
   } while (false)
+// The counter keeps a use inside a lambda inside a use from shadowing the outer one.
+#define TRY_VOID(expression) TRIBUTARY_TRY_VOID(TRIBUTARY_CONCAT(try_result_, __COUNTER__), expression)
 #define TRY_ASSIGN(target, expression)                                                    \
   auto TRIBUTARY_CONCAT(try_value_, __LINE__) = (expression);                             \
   if (!TRIBUTARY_CONCAT(try_value_, __LINE__)) {                                          \

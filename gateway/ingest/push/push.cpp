@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "base/civil_time.h"
 #include "base/fault_point.h"
 
 namespace tributary::ingest {

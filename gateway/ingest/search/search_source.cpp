@@ -1,0 +1,288 @@
+#include "ingest/search/search_source.h"
+
+#include <algorithm>
+
+#include "base/civil_time.h"
+#include "base/fault_point.h"
+#include "fhir/json_reader.h"
+#include "net/url.h"
+
+namespace tributary::ingest {
+namespace {
+
+using fhir::Document;
+using fhir::Kind;
+using fhir::kNoNode;
+using fhir::NodeIndex;
+
+constexpr int kCountAttempts = 3;  // how often a window may disagree with Bundle.total before it fails
+
+std::string_view text(const Document& document, NodeIndex object, std::string_view name) {
+  const NodeIndex node = document.member(object, name);
+  return node != kNoNode && document[node].kind == Kind::kString ? document.scalar(node) : std::string_view{};
+}
+
+// Reaches into a CapabilityStatement for the types with the interaction "history-type" (FHIR R4 5.2.5).
+std::set<std::string> historyTypes(const Document& document) {
+  std::set<std::string> types;
+  std::string type;
+  bool listed = false;
+  const auto each = [&](NodeIndex parent, std::string_view name, auto visit) {
+    const NodeIndex array = document.member(parent, name);
+    if (array == kNoNode || document[array].kind != Kind::kArray) return;
+    for (NodeIndex i = array + 1; i < document[array].next; i = document[i].next) {
+      if (document[i].kind == Kind::kObject) visit(i);
+    }
+  };
+  each(0, "rest", [&](NodeIndex rest) {
+    each(rest, "resource", [&](NodeIndex resource) {
+      type = text(document, resource, "type");
+      listed = false;
+      each(resource, "interaction", [&](NodeIndex i) { listed = listed || text(document, i, "code") == "history-type"; });
+      if (listed) types.insert(type);
+    });
+  });
+  return types;
+}
+
+}  // namespace
+
+SearchSource::SearchSource(IntakeContext context, SearchOptions options, const Clock& clock, LogLine log)
+    : context_(context),
+      options_(std::move(options)),
+      clock_(clock),
+      log_(std::move(log)),
+      board_(options_.name, "search"),
+      client_(options_.client),
+      intake_(context, options_.name) {
+  while (options_.url.ends_with('/')) options_.url.pop_back();
+  options_.retry.max_attempts = 0;
+  options_.retry.max_age = Duration{0};
+}
+
+void SearchSource::run(std::stop_token stop) {
+  while (!stop.stop_requested()) {
+    Result<bool> moved = false;
+    if (!learned_) {
+      if (auto learned = learnServer(stop); !learned) moved = std::unexpected(learned.error());
+    }
+    if (moved) moved = cycle(stop);
+    Duration pause = options_.interval;
+    if (moved) {
+      failures_ = 0;
+      board_.update([&](SourceStatus& status) {
+        status.healthy = true;
+        status.last_error.clear();
+        status.caught_up = !*moved;
+        status.last_progress = clock_.now();
+        status.doing = "waiting";
+        status.next_attempt = clock_.now() + pause;
+      });
+      if (*moved) pause = std::min<Duration>(pause, Duration{50});  // there may be more
+    } else if (!stop.stop_requested()) {
+      if (failures_++ == 0) first_failure_ = clock_.now();
+      pause = net::nextDelay(options_.retry, failures_, first_failure_, clock_.now(), retry_after_, net::systemRandom()).value_or(options_.interval);
+      retry_after_.reset();
+      intake_.clear();
+      log_("warning", "source-failed", moved.error().text);
+      board_.update([&](SourceStatus& status) {
+        status.healthy = false;
+        status.caught_up = false;
+        status.last_error = moved.error().text;
+        status.doing = "waiting to try again";
+        status.next_attempt = clock_.now() + pause;
+      });
+    }
+    if (!sleeper_.wait(stop, std::max<Duration>(pause, Duration{10}))) return;
+  }
+}
+
+Result<void> SearchSource::learnServer(std::stop_token stop) {
+  net::Request request;
+  request.url = options_.url + "/metadata";
+  request.headers.add("Accept", "application/fhir+json");
+  if (!options_.bearer_token.empty()) request.headers.add("Authorization", "Bearer " + options_.bearer_token);
+  request.cancel = stop;
+  TRY_ASSIGN(const net::Response response, client_.send(request));
+  if (!response.ok()) {
+    retry_after_ = net::parseRetryAfter(response.headers.get("Retry-After"), clock_.now());
+    return fail(ErrorCode::kUnavailable, "GET metadata was answered with " + std::to_string(response.status), RetryClass::kRetryable);
+  }
+  fhir::JsonReader reader;
+  Document document;
+  if (!reader.read(response.body, document) || document.resourceType() != "CapabilityStatement") {
+    return fail(ErrorCode::kMalformed, "GET metadata gave no CapabilityStatement; is this the base URL of a FHIR server?", RetryClass::kRetryable);
+  }
+  history_types_ = historyTypes(document);
+  // Windows are cut by the server's clock. Date has whole seconds, so a second less is assumed.
+  if (const auto date = parseHttpDate(response.headers.get("Date"))) {
+    const Duration difference = *date - clock_.now();
+    skew_ = difference < Duration{-2000} || difference > Duration{2000} ? difference : Duration{0};
+    if (skew_ != Duration{0}) {
+      log_("warning", "clock-difference", "the server's clock differs from ours by " + std::to_string(skew_.count() / 1000) + " s; its own is used");
+    }
+  }
+  learned_ = true;
+  return {};
+}
+
+Result<bool> SearchSource::cycle(std::stop_token stop) {
+  bool any = false;
+  for (const std::string& type : options_.types) {
+    if (stop.stop_requested()) return any;
+    TRY_ASSIGN(const bool moved, pollType(type, stop));
+    any = any || moved;
+  }
+  return any;
+}
+
+Result<bool> SearchSource::pollType(const std::string& type, std::stop_token stop) {
+  const std::string cursor_name = "search/" + type;
+  TRY_ASSIGN(const auto cursor, context_.store->cursor(options_.name, cursor_name));
+  std::optional<Instant> from = cursor ? parseInstant(*cursor) : options_.since;
+  const Instant now = serverNow();
+  bool any = false;
+  for (;;) {
+    Instant to = now;
+    std::string url = options_.url + "/" + type + "?_count=" + std::to_string(options_.page_size) + "&_sort=_lastUpdated&_total=accurate";
+    if (from) {
+      to = std::min(now, *from + options_.window);
+      url += "&_lastUpdated=ge" + net::percentEncode(formatInstant(*from - options_.overlap));
+    }
+    url += "&_lastUpdated=lt" + net::percentEncode(formatInstant(to));
+    const std::string value = formatInstant(to);
+    const store::CursorMove move[] = {{cursor_name, value}};
+    // Deletes first: the cursor that covers both moves with the last page of the search.
+    if (from && history_types_.contains(type)) {
+      const std::string history = options_.url + "/" + type + "/_history?_count=" + std::to_string(options_.page_size) +
+                                  "&_since=" + net::percentEncode(formatInstant(*from - options_.overlap));
+      TRY_ASSIGN(const WindowResult result, readWindow(type, history, {}, false, stop));
+      any = any || result.counts.stored > 0;
+    }
+    TRY_ASSIGN(const WindowResult result, readWindow(type, url, move, true, stop));
+    any = any || result.counts.stored > 0;
+    from = to;
+    if (to >= now || stop.stop_requested()) return any;
+  }
+}
+
+Result<SearchSource::WindowResult> SearchSource::readWindow(const std::string& type, const std::string& first_url,
+                                                            std::span<const store::CursorMove> cursors, bool count,
+                                                            std::stop_token stop) {
+  std::string difference;
+  WindowResult result;
+  for (int attempt = 0; attempt < kCountAttempts; ++attempt) {
+    std::unordered_set<std::string> seen, urls;
+    std::optional<std::uint64_t> total;
+    result.matches = 0;
+    std::string url = first_url;
+    std::uint32_t pages = 0, barren = 0;
+    while (!url.empty()) {
+      if (stop.stop_requested()) return fail(ErrorCode::kUnavailable, "stopped", RetryClass::kRetryable);
+      if (!urls.insert(url).second || ++pages > options_.page_limit || barren > 3) {
+        return fail(ErrorCode::kLimit, "the pages of " + type + " do not end: the server repeats itself", RetryClass::kRetryable);
+      }
+      board_.update([&](SourceStatus& status) {
+        status.doing = "reading page " + std::to_string(pages) + " of " + type;
+        status.caught_up = false;
+      });
+      intake_.clear();
+      TRY_ASSIGN(const Page page, fetch(url, seen, stop));
+      if (page.total) total = page.total;
+      result.matches += page.fresh;
+      barren = page.matches > 0 && page.fresh == 0 ? barren + 1 : 0;
+      url = page.next;
+      const bool last = url.empty();
+      const bool agrees = !count || !total || result.matches >= *total;
+      if (intake_.staged() > 0 || (last && agrees)) {
+        FAULT_POINT("ingest.search.before_journal");
+        TRY_ASSIGN(const IntakeCounts counts, intake_.commit(last && agrees ? cursors : std::span<const store::CursorMove>{}));
+        FAULT_POINT("ingest.search.after_journal");
+        result.counts.add(counts);
+        board_.update([&](SourceStatus& status) {
+          status.counts.add(counts);
+          status.last_progress = clock_.now();
+        });
+      }
+      if (last && agrees) return result;
+    }
+    difference = "the server said that there are " + std::to_string(*total) + " " + type + " in the window and gave " +
+                 std::to_string(result.matches);
+    log_("warning", "source-count", difference + "; reading the window again");
+  }
+  return fail(ErrorCode::kRejected, difference + " (" + std::to_string(kCountAttempts) + " times); the cursor stays", RetryClass::kRetryable);
+}
+
+Result<SearchSource::Page> SearchSource::fetch(const std::string& url, std::unordered_set<std::string>& seen, std::stop_token stop) {
+  net::Request request;
+  request.url = url;
+  request.headers.add("Accept", "application/fhir+json");
+  if (!options_.bearer_token.empty()) request.headers.add("Authorization", "Bearer " + options_.bearer_token);
+  request.cancel = stop;
+  TRY_ASSIGN(net::Response response, client_.send(request));
+  if (!response.ok()) {
+    retry_after_ = net::parseRetryAfter(response.headers.get("Retry-After"), clock_.now());
+    const char* hint = response.status == 410   ? " (the page has expired; the window is read again)"
+                       : response.status == 401 || response.status == 403 ? " (check the source's credentials)"
+                                                                           : "";
+    return fail(ErrorCode::kUnavailable, "the server answered a search with " + std::to_string(response.status) + hint, RetryClass::kRetryable);
+  }
+  Page page;
+  fhir::JsonReader reader;
+  Document document;
+  fhir::ReadOptions read;
+  read.limits.bytes = response.body.size();
+  if (auto parsed = reader.read(response.body, document, read); !parsed || document.resourceType() != "Bundle") {
+    const std::string type = net::mediaType(response.headers.get("Content-Type"));
+    return fail(ErrorCode::kMalformed, "the server answered a search with something that is no Bundle (" + (type.empty() ? "no content type" : type) +
+                                           (parsed ? "" : ", " + parsed.error().text) + ")", RetryClass::kRetryable);
+  }
+  if (const NodeIndex total = document.member(0, "total"); total != kNoNode && document[total].kind == Kind::kNumber) {
+    page.total = std::strtoull(std::string(document.scalar(total)).c_str(), nullptr, 10);
+  }
+  if (const NodeIndex links = document.member(0, "link"); links != kNoNode && document[links].kind == Kind::kArray) {
+    for (NodeIndex i = links + 1; i < document[links].next; i = document[i].next) {
+      if (document[i].kind == Kind::kObject && text(document, i, "relation") == "next") {
+        TRY_ASSIGN(const net::Url base, net::Url::parse(url));
+        TRY_ASSIGN(const net::Url next, base.resolve(text(document, i, "url")));
+        // A next link may not lead our credentials, or us, to another host.
+        if (!next.sameOrigin(base)) {
+          return fail(ErrorCode::kRejected, "a next link leads to another host (" + next.origin() + "); it was not followed",
+                      RetryClass::kRetryable);
+        }
+        page.next = next.text();
+      }
+    }
+  }
+  if (const NodeIndex entries = document.member(0, "entry"); entries != kNoNode && document[entries].kind == Kind::kArray) {
+    for (NodeIndex i = entries + 1; i < document[entries].next; i = document[i].next) {
+      if (document[i].kind != Kind::kObject) continue;
+      const NodeIndex search = document.member(i, "search");
+      if (search != kNoNode && document[search].kind == Kind::kObject && !text(document, search, "mode").empty() &&
+          text(document, search, "mode") != "match") {
+        continue;
+      }
+      const NodeIndex resource = document.member(i, "resource");
+      const NodeIndex wanted = document.member(i, "request");
+      std::string key;
+      if (resource != kNoNode && document[resource].kind == Kind::kObject) {
+        key = std::string(text(document, resource, "resourceType")) + "/" + std::string(text(document, resource, "id"));
+        if (const NodeIndex meta = document.member(resource, "meta"); wanted != kNoNode && meta != kNoNode) {
+          key += "/" + std::string(text(document, meta, "versionId"));
+        }
+      } else if (wanted != kNoNode && document[wanted].kind == Kind::kObject) {
+        key = text(document, wanted, "url");
+      } else {
+        continue;
+      }
+      ++page.matches;
+      if (seen.insert(std::move(key)).second) ++page.fresh;
+    }
+  }
+  // The text must outlive the commit: it is kept here, one page at a time.
+  page_ = std::move(response.body);
+  intake_.add(page_, url.substr(0, url.find('?')));
+  return page;
+}
+
+}  // namespace tributary::ingest
