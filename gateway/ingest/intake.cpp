@@ -284,7 +284,7 @@ Result<IntakeCounts> Intake::commit(std::span<const store::CursorMove> cursors) 
   rejects.reserve(rejects_.size());
   for (const StagedReject& staged : rejects_) rejects.push_back({staged.where, staged.line, staged.rule, staged.text, staged.raw});
 
-  TRY_ASSIGN(const store::AppendResult stored, context_.store->append({source_, entries, rejects, cursors}));
+  TRY_ASSIGN(const store::AppendResult stored, context_.append({source_, entries, rejects, cursors}));
   IntakeCounts counts{stored.stored, stored.duplicates, stored.stale, stored.rejected, stored.rejected_again};
   clear();
   return counts;

@@ -33,6 +33,8 @@ struct IntakeCounts {
 // What is needed to take resources in, shared by all connectors.
 struct IntakeContext {
   store::Store* store = nullptr;
+  // How a batch gets into the journal: Store::append, or what wraps it.
+  std::function<Result<store::AppendResult>(const store::AppendBatch&)> append;
   std::shared_ptr<const terminology::Definitions> definitions;
   std::shared_ptr<const CompartmentIndex> compartments;
   IntakeOptions options;

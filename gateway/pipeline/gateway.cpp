@@ -1,0 +1,320 @@
+#include "pipeline/gateway.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/fault_point.h"
+#include "deliver/file/folder_destination.h"
+#include "deliver/mesh/mesh_destination.h"
+#include "store/sqlite/sqlite_store.h"
+#include "terminology/terminology.h"
+
+namespace tributary::pipeline {
+namespace {
+
+struct Address {
+  std::string host;
+  std::uint16_t port = 0;
+};
+
+Result<Address> parseAddress(const std::string& text, const char* key) {
+  const std::size_t colon = text.rfind(':');
+  const std::string port = colon == std::string::npos ? "" : text.substr(colon + 1);
+  if (port.empty() || port.size() > 5 || !std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; }) ||
+      std::stoul(port) > 65535) {
+    return fail(ErrorCode::kInvalidArgument, std::string("gateway.") + key + ": '" + text + "' is no address:port, such as 127.0.0.1:8480");
+  }
+  std::string host = text.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return Address{std::move(host), static_cast<std::uint16_t>(std::stoul(port))};
+}
+
+net::ServerResponse jsonResponse(std::string body, int status = 200) { return net::ServerResponse::json(status, std::move(body)); }
+
+}  // namespace
+
+Gateway::Gateway(Config config, const Clock& clock)
+    : config_(std::move(config)), clock_(clock), log_(config_.log_level, config_.log_format), started_(clock.now()) {}
+
+Gateway::~Gateway() { stop(); }
+
+Result<std::unique_ptr<Gateway>> Gateway::create(Config config, GatewayPaths paths, const Clock& clock) {
+  std::unique_ptr<Gateway> gateway(new Gateway(std::move(config), clock));
+  TRY_VOID(gateway->build(paths));
+  return gateway;
+}
+
+Result<void> Gateway::build(const GatewayPaths& paths) {
+  TRY_ASSIGN(definitions_, terminology::Definitions::open(paths.definitions));
+  const auto folder = (config_.mappings.empty() ? paths.mappings : config_.mappings) / config_.collection;
+  TRY_ASSIGN(const auto overlays, collection::Collection::terminologyFolders(folder));
+  TRY_ASSIGN(auto terms, terminology::Terminology::load(definitions_, overlays));
+  std::vector<Issue> issues;
+  auto loaded = collection::Collection::load(folder, definitions_, std::move(terms), {config_.settings}, issues);
+  for (const Issue& issue : issues) {
+    log_.write(severityName(issue.severity), issue.rule, issue.text + (issue.remedy.empty() ? "" : " " + issue.remedy),
+               {{"file", issue.path}, {"line", std::to_string(issue.line)}});
+  }
+  if (!loaded) return std::unexpected(loaded.error());
+  collection_ = std::move(*loaded);
+  TRY_ASSIGN(compartments_, ingest::CompartmentIndex::load(*definitions_, "Patient"));
+
+  std::error_code error;
+  std::filesystem::create_directories(config_.state / "outbox", error);
+  if (error) return fail(ErrorCode::kUnavailable, "cannot make the state folder " + config_.state.string() + ": " + error.message());
+  store::SqliteOptions sqlite;
+  sqlite.path = config_.state / "tributary.db";
+  sqlite.clock = &clock_;
+  TRY_ASSIGN(store_, store::openSqliteStore(sqlite));
+  store_->setListener([this](const store::StoreChange& change) {
+    if (change.dirty) work_.wake();
+    if (change.pending) {
+      for (const auto& lane : lanes_) lane->wake();
+    }
+  });
+
+  intake_.store = store_.get();
+  intake_.append = [this](const store::AppendBatch& batch) {
+    const bool shared = std::any_of(batch.entries.begin(), batch.entries.end(), [](const auto& entry) { return entry.subject.empty(); });
+    return shared ? gate_.change([&] { return store_->append(batch); }) : store_->append(batch);
+  };
+  intake_.definitions = definitions_;
+  intake_.compartments = compartments_;
+  intake_.options.max_resource_bytes = config_.max_resource_bytes;
+  intake_.options.wants = [collection = collection_](std::string_view type) { return collection->uses(type); };
+
+  for (const SourceConfig& source : config_.sources) TRY_VOID(addSource(source));
+  std::vector<store::Destination> destinations;
+  for (const DestinationConfig& destination : config_.destinations) {
+    destinations.push_back({destination.name, std::string(collection_->id())});
+  }
+  TRY_VOID(store_->setDestinations(destinations));
+  for (const DestinationConfig& destination : config_.destinations) TRY_VOID(addDestination(destination));
+
+  // Another generation of the mappings: everything is projected again.
+  TRY_ASSIGN(const auto generation, store_->cursor("gateway", "generation"));
+  if (!generation || *generation != collection_->contentHash()) {
+    if (generation) {
+      TRY_ASSIGN(const std::uint64_t dirty, store_->markDirty("", {}));
+      log_.info("mappings-changed", "the collection has changed; subjects are projected again", {{"subjects", std::to_string(dirty)}});
+    }
+    TRY_VOID(store_->setCursor("gateway", "generation", collection_->contentHash()));
+  }
+  return {};
+}
+
+Result<void> Gateway::addSource(const SourceConfig& source) {
+  const auto log = [this, name = source.name](std::string_view level, std::string_view event, std::string_view text) {
+    log_.write(level, event, text, {{"source", name}});
+  };
+  if (source.kind == SourceKind::kFiles) {
+    ingest::FileOptions options;
+    options.name = source.name;
+    options.folder = source.folder;
+    options.remove_done = source.remove_done;
+    sources_.push_back(std::make_unique<ingest::FileSource>(intake_, options, clock_, log));
+    return {};
+  }
+  if (source.kind == SourceKind::kPush) {
+    ingest::PushOptions options;
+    options.name = source.name;
+    options.token = source.token;
+    pushes_.push_back(std::make_unique<ingest::PushReceiver>(intake_, options, clock_));
+    return {};
+  }
+  ingest::SearchOptions options;
+  options.name = source.name;
+  options.url = source.url;
+  options.types = source.types;
+  if (options.types.empty()) {
+    for (const std::string& type : collection_->resourceTypes()) options.types.push_back(type);
+  }
+  options.interval = source.interval;
+  options.overlap = source.overlap;
+  options.window = source.window;
+  options.page_size = source.page_size;
+  if (!source.since.empty()) {
+    options.since = parseInstant(source.since);
+    if (!options.since) return fail(ErrorCode::kInvalidArgument, "source " + source.name + ": 'since' is no instant, such as 2026-11-01T00:00:00Z");
+  }
+  options.bearer_token = source.bearer_token;
+  options.client.tls = {source.ca_file, source.certificate_file, source.key_file, {}, true};
+  options.client.limits.body_bytes = std::uint64_t{256} << 20;
+  const auto client = options.client;
+  const auto types = options.types;
+  sources_.push_back(std::make_unique<ingest::SearchSource>(intake_, std::move(options), clock_, log));
+  if (source.subscribe) {
+    ingest::SubscriptionOptions subscription;
+    subscription.source = source.name;
+    subscription.url = source.url;
+    subscription.types = types;
+    subscription.notify_url = source.notify_url.empty() ? "http://" + config_.listen : source.notify_url;
+    subscription.bearer_token = source.bearer_token;
+    subscription.client = client;
+    ingest::Source* search = sources_.back().get();
+    keepers_.push_back(std::make_unique<ingest::SubscriptionKeeper>(intake_, subscription, clock_, log, [search] { search->wake(); }));
+  }
+  return {};
+}
+
+Result<void> Gateway::addDestination(const DestinationConfig& destination) {
+  std::unique_ptr<deliver::Destination> made;
+  if (destination.kind == DestinationKind::kFolder) {
+    deliver::FolderOptions options;
+    options.name = destination.name;
+    options.folder = destination.folder;
+    options.poll_interval = std::min<Duration>(destination.poll, std::chrono::seconds(10));
+    TRY_ASSIGN(auto folder, deliver::FolderDestination::open(options));
+    made = std::make_unique<deliver::FolderDestination>(std::move(folder));
+  } else {
+    deliver::MeshOptions options;
+    options.name = destination.name;
+    options.url = destination.url;
+    options.mailbox = destination.mailbox;
+    options.recipient = destination.recipient;
+    options.workflow = destination.workflow;
+    options.password = Redacted<std::string>(destination.password);
+    options.shared_key = Redacted<std::string>(destination.shared_key);
+    options.tls = {destination.ca_file, destination.certificate_file, destination.key_file, {}, destination.check_host_name};
+    options.allow_http = destination.url.starts_with("http://127.") || destination.url.starts_with("http://localhost");
+    options.chunk_bytes = destination.chunk_bytes;
+    options.poll_interval = destination.poll;
+    options.temp_dir = config_.state / "outbox";
+    TRY_ASSIGN(auto mesh, deliver::MeshDestination::create(options, clock_));
+    made = std::move(mesh);
+  }
+  lanes_.push_back(std::make_unique<Lane>(*store_, collection_, destination, std::move(made), config_.state / "outbox", clock_, log_));
+  return {};
+}
+
+bool Gateway::takesWork() const { return ready_.load(); }
+
+void Gateway::addAdminRoutes(net::Router& router) {
+  using net::Method;
+  router.add(Method::kGet, "/healthz", [](const net::ServerRequest&) { return net::ServerResponse::text(200, "ok\n"); });
+  router.add(Method::kGet, "/readyz", [this](const net::ServerRequest&) {
+    return takesWork() ? net::ServerResponse::text(200, "ready\n") : net::ServerResponse::text(503, "starting or stopping\n");
+  });
+  router.add(Method::kGet, "/metrics", [this](const net::ServerRequest&) {
+    net::ServerResponse response = net::ServerResponse::text(200, metricsText(status()));
+    response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+    return response;
+  });
+  router.add(Method::kGet, "/status", [this](const net::ServerRequest&) { return jsonResponse(statusJson(status())); });
+  router.add(Method::kGet, "/reconcile", [this](const net::ServerRequest&) {
+    auto counted = store_->reconcile();
+    if (!counted) return jsonResponse("{\"error\":\"the store cannot be counted now\"}", 503);
+    return jsonResponse(reconciliationJson(*counted));
+  });
+}
+
+Result<void> Gateway::start() {
+  TRY_ASSIGN(const Address admin_address, parseAddress(config_.admin, "admin"));
+  net::ServerOptions admin;
+  admin.address = admin_address.host;
+  admin.port = admin_address.port;
+  admin.workers = 2;
+  net::Router admin_routes;
+  addAdminRoutes(admin_routes);
+  const auto fault = [this](std::string_view text) { log_.error("request-failed", text); };
+  admin_ = std::make_unique<net::HttpServer>(admin, net::Router::handler(std::move(admin_routes)), fault);
+  TRY_VOID(admin_->start());
+
+  if (!config_.listen.empty() && (!pushes_.empty() || !keepers_.empty())) {
+    TRY_ASSIGN(const Address address, parseAddress(config_.listen, "listen"));
+    net::ServerOptions options;
+    options.address = address.host;
+    options.port = address.port;
+    options.body_bytes = std::uint64_t{256} << 20;
+    net::Router routes;
+    for (const auto& push : pushes_) push->addRoutes(routes);
+    for (const auto& keeper : keepers_) keeper->addRoutes(routes);
+    listener_ = std::make_unique<net::HttpServer>(options, net::Router::handler(std::move(routes)), fault);
+    TRY_VOID(listener_->start());
+  }
+
+  for (const auto& lane : lanes_) lane_threads_.emplace_back([&lane = *lane](std::stop_token stop) { lane.run(stop); });
+  const unsigned workers = config_.workers != 0 ? config_.workers : std::max(1U, std::thread::hardware_concurrency());
+  for (unsigned i = 0; i < workers; ++i) worker_threads_.emplace_back([this](std::stop_token stop) { work(stop); });
+  for (const auto& source : sources_) source_threads_.emplace_back([&source = *source](std::stop_token stop) { source.run(stop); });
+  for (const auto& keeper : keepers_) source_threads_.emplace_back([&keeper = *keeper](std::stop_token stop) { keeper.run(stop); });
+  ready_ = true;
+  log_.info("started", "the gateway runs", {{"collection", std::string(collection_->id())}, {"admin", adminUrl()}, {"listen", listenUrl()}});
+  return {};
+}
+
+void Gateway::stop() {
+  if (!ready_.exchange(false)) return;
+  log_.info("stopping", "the gateway finishes what it has begun");
+  if (listener_) listener_->stop();
+  const auto end = [](std::vector<std::jthread>& threads) {
+    for (std::jthread& thread : threads) thread.request_stop();
+    threads.clear();  // joins
+  };
+  end(source_threads_);
+  end(worker_threads_);
+  end(lane_threads_);
+  if (admin_) admin_->stop();
+  log_.info("stopped", "all is journalled; the next start goes on from here");
+}
+
+void Gateway::work(std::stop_token stop) {
+  WorkerOptions options;
+  options.lineage = config_.lineage;
+  Worker worker(*store_, collection_, compartments_, gate_, clock_, counters_, options);
+  while (!stop.stop_requested()) {
+    auto took = worker.runOnce();
+    if (!took) {
+      log_.error("projection-fault", took.error().text);
+      if (!work_.wait(stop, Duration{1000})) return;
+    } else if (*took == 0) {
+      // The listener wakes it; the bound covers subjects that were put off until later.
+      if (!work_.wait(stop, Duration{200})) return;
+    }
+  }
+}
+
+GatewayStatus Gateway::status() const {
+  GatewayStatus out;
+  out.collection = collection_->id();
+  out.collection_title = collection_->title();
+  out.generation = collection_->contentHash();
+  out.started = started_;
+  for (const auto& source : sources_) out.sources.push_back(source->status());
+  for (const auto& push : pushes_) out.sources.push_back(push->status());
+  for (const auto& keeper : keepers_) {
+    for (auto& one : keeper->status()) out.subscriptions.push_back(std::move(one));
+  }
+  for (const auto& lane : lanes_) out.lanes.push_back(lane->status());
+  if (auto store = store_->status()) out.store = *store;
+  out.subjects = counters_.subjects;
+  out.resources = counters_.resources;
+  out.rows = counters_.rows;
+  out.changed_rows = counters_.changed_rows;
+  out.quarantined = counters_.quarantined;
+  out.failures = counters_.failures;
+  out.load_ns = counters_.load_ns;
+  out.parse_ns = counters_.parse_ns;
+  out.project_ns = counters_.project_ns;
+  out.commit_ns = counters_.commit_ns;
+  out.drained = drained();
+  return out;
+}
+
+bool Gateway::drained() const {
+  for (const auto& source : sources_) {
+    if (!source->status().caught_up) return false;
+  }
+  const auto store = store_->status();
+  if (!store || store->dirty_subjects != 0 || store->leased_subjects != 0 || store->pending_rows != 0) return false;
+  return std::all_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->status().idle; });
+}
+
+void Gateway::hurry() {
+  for (const auto& lane : lanes_) lane->hurry();
+}
+
+std::string Gateway::adminUrl() const { return admin_ ? admin_->url() : ""; }
+std::string Gateway::listenUrl() const { return listener_ ? listener_->url() : ""; }
+
+}  // namespace tributary::pipeline
