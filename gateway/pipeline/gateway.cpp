@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 
-#include "base/fault_point.h"
 #include "deliver/file/folder_destination.h"
 #include "deliver/mesh/mesh_destination.h"
 #include "store/sqlite/sqlite_store.h"

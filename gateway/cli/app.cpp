@@ -1,0 +1,38 @@
+#include "cli/app.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "base/fault_point.h"
+#include "cli/command.h"
+#include "cli/config_command.h"
+#include "cli/run_command.h"
+#include "cli/status_command.h"
+
+namespace tributary::cli {
+
+int runCommandLine(int argc, char** argv) {
+  CLI::App root{"Tributary: takes FHIR from a record system, maps it to a national collection, delivers it", "tributary"};
+  root.set_version_flag("--version", "tributary 0.1.0");
+  root.require_subcommand(1);
+  root.get_formatter()->column_width(34);
+
+  addRunCommand(root);
+  addStatusCommand(root);
+  addConfigCommand(root);
+
+  try {
+    root.parse(argc, argv);
+  } catch (const CLI::RuntimeError& error) {
+    return error.get_exit_code();
+  } catch (const CLI::ParseError& error) {
+    const int code = root.exit(error);
+    return code == 0 ? 0 : kExitUsage;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "error: %s\n", error.what());
+    return kExitFault;
+  }
+  return 0;
+}
+
+}  // namespace tributary::cli

@@ -1,0 +1,41 @@
+#include "cli/config_command.h"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/command.h"
+
+namespace tributary::cli {
+
+pipeline::Config requireConfig(const std::string& path) {
+  pipeline::ConfigResult result = pipeline::loadConfig(path);
+  for (const Issue& issue : result.issues) {
+    std::fprintf(stderr, "%s:%u:%u: %s: %s%s%s\n", path.c_str(), issue.line, issue.column, std::string(severityName(issue.severity)).c_str(),
+                 issue.path.empty() ? "" : (issue.path + ": ").c_str(), issue.text.c_str(),
+                 issue.remedy.empty() ? "" : ("\n    " + issue.remedy).c_str());
+  }
+  if (!result.config) {
+    std::fprintf(stderr, "%zu error%s in %s\n", result.issues.size(), result.issues.size() == 1 ? "" : "s", path.c_str());
+    exitWith(kExitUsage);
+  }
+  return std::move(*result.config);
+}
+
+void addConfigCommand(CLI::App& root) {
+  CLI::App* config = root.add_subcommand("config", "Check a configuration file, or list its keys");
+  config->require_subcommand(1);
+  auto path = std::make_shared<std::string>();
+  CLI::App* check = config->add_subcommand("check", "Check a configuration file; all errors at once");
+  check->add_option("file", *path, "Configuration file (TOML)")->required();
+  check->callback([path] {
+    const pipeline::Config loaded = requireConfig(*path);
+    std::printf("%s is good: %zu source%s, %zu destination%s, collection %s\n", path->c_str(), loaded.sources.size(),
+                loaded.sources.size() == 1 ? "" : "s", loaded.destinations.size(), loaded.destinations.size() == 1 ? "" : "s",
+                loaded.collection.c_str());
+  });
+  config->add_subcommand("keys", "All keys of the file with type and meaning")->callback([] {
+    std::fputs(pipeline::describeConfig().c_str(), stdout);
+  });
+}
+
+}  // namespace tributary::cli

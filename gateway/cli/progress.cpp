@@ -1,0 +1,108 @@
+#include "cli/progress.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <vector>
+
+namespace tributary::cli {
+namespace {
+
+std::string grouped(std::uint64_t n) {  // 1234567 → 1,234,567
+  std::string text = std::to_string(n);
+  for (std::ptrdiff_t at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3) text.insert(static_cast<std::size_t>(at), 1, ',');
+  return text;
+}
+
+}  // namespace
+
+void Progress::draw(bool last) {
+  const pipeline::GatewayStatus s = gateway_.status();
+  const Instant now = SystemClock().now();
+  if (last_at_ != Instant{}) {
+    const double seconds = std::max(0.001, static_cast<double>((now - last_at_).count()) / 1000.0);
+    const double current = static_cast<double>(s.store.received - last_received_) / seconds;
+    rate_ = rate_ == 0 ? current : rate_ * 0.7 + current * 0.3;
+  }
+  last_at_ = now;
+  last_received_ = s.store.received;
+
+  std::uint64_t accepted = 0, rejected = 0, submissions = 0;
+  for (const auto& lane : s.lanes) {
+    accepted += lane.rows_accepted;
+    rejected += lane.rows_rejected;
+    submissions += lane.submissions;
+  }
+  if (!terminal_) {
+    if (!last && now - last_line_ < Duration{5000}) return;
+    last_line_ = now;
+    std::fprintf(stderr, "%s resources, %s subjects waiting, %s rows changed, %s waiting to go, %s accepted, %s rejected, %s/s\n",
+                 grouped(s.store.received).c_str(), grouped(s.store.dirty_subjects).c_str(), grouped(s.changed_rows).c_str(),
+                 grouped(s.store.pending_rows).c_str(), grouped(accepted).c_str(), grouped(rejected).c_str(),
+                 grouped(static_cast<std::uint64_t>(rate_)).c_str());
+    return;
+  }
+  std::vector<std::string> lines;
+  lines.push_back(fmt::format("{}  ·  {}", s.collection_title.empty() ? s.collection : s.collection_title, s.collection));
+  for (const auto& source : s.sources) {
+    lines.push_back(fmt::format("  source      {:<12} {:>12} received  {:>9} known already  {}", source.name, grouped(source.counts.received()),
+                                grouped(source.counts.duplicates), source.healthy ? source.doing : "! " + source.last_error));
+  }
+  lines.push_back(fmt::format("  projection  {:<12} {:>12} rows      {:>9} quarantined    {} subjects waiting", "", grouped(s.changed_rows),
+                              grouped(s.quarantined), grouped(s.store.dirty_subjects)));
+  for (const auto& lane : s.lanes) {
+    lines.push_back(fmt::format("  destination {:<12} {:>12} accepted  {:>9} rejected       {}", lane.name, grouped(lane.rows_accepted),
+                                grouped(lane.rows_rejected), lane.healthy ? lane.doing : "! " + lane.last_error));
+  }
+  lines.push_back(fmt::format("  {} resources a second, {} submissions, store {} MB", grouped(static_cast<std::uint64_t>(rate_)),
+                              grouped(submissions), s.store.file_bytes / 1'000'000));
+  if (lines_ > 0) std::fprintf(stderr, "\x1b[%dA", lines_);
+  for (const std::string& line : lines) std::fprintf(stderr, "\x1b[2K%s\n", line.substr(0, 160).c_str());
+  lines_ = static_cast<int>(lines.size());
+}
+
+std::uint64_t printAccount(const store::Reconciliation& counts, const std::string& closing_name) {
+  std::uint64_t resources = 0, accepted = 0, rejected = 0, open = 0;
+  std::printf("\nResources, by source\n  %-14s %11s %11s %11s %11s %11s %11s %9s\n", "", "received", "duplicate", "delivered", "filtered",
+              "quarantined", "deleted", "rejected");
+  for (const auto& [name, c] : counts.sources) {
+    resources += c.journalled;
+    std::printf("  %-14s %11s %11s %11s %11s %11s %11s %9s\n", name.c_str(), grouped(c.received).c_str(), grouped(c.duplicates).c_str(),
+                grouped(c.delivered).c_str(), grouped(c.filtered).c_str(), grouped(c.quarantined).c_str(), grouped(c.deleted).c_str(),
+                grouped(c.rejected).c_str());
+  }
+  std::printf("\nRows, by table\n");
+  for (const auto& [name, rows] : counts.rows_by_table) std::printf("  %-44s %11s\n", name.c_str(), grouped(rows).c_str());
+  const auto reasons = [](const char* title, const std::map<std::string, std::uint64_t>& by_rule) {
+    if (by_rule.empty()) return;
+    std::printf("\n%s\n", title);
+    std::vector<std::pair<std::string, std::uint64_t>> sorted(by_rule.begin(), by_rule.end());
+    std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+    for (const auto& [rule, rows] : sorted) std::printf("  %-44s %11s\n", rule.c_str(), grouped(rows).c_str());
+  };
+  reasons("Rows in quarantine, by rule", counts.quarantined_by_rule);
+  reasons("Resources in quarantine, by rule", counts.resources_quarantined_by_rule);
+  reasons("Resources filtered, by rule", counts.filtered_by_rule);
+  std::printf("\nAt the destinations\n");
+  for (const auto& [name, c] : counts.destinations) {
+    std::printf("  %-14s", name.c_str());
+    for (const auto& [state, rows] : c.by_state) {
+      if (rows == 0) continue;
+      std::printf("  %s %s", grouped(rows).c_str(), std::string(store::rowStateName(state)).c_str());
+      if (state == store::RowState::kAccepted || state == store::RowState::kWithdrawn) accepted += rows;
+      else if (state == store::RowState::kRejected || state == store::RowState::kFailed) rejected += rows;
+      else open += rows;
+    }
+    std::printf("\n");
+  }
+  for (const std::string& difference : counts.differences) std::printf("  ! %s\n", difference.c_str());
+  const std::uint64_t unaccounted = counts.unaccounted + open;
+  std::printf("\n%s: %llu resources, %llu rows, %llu accepted, %llu rejected, %llu quarantined, %llu unaccounted\n", closing_name.c_str(),
+              static_cast<unsigned long long>(resources), static_cast<unsigned long long>(counts.rows + counts.withdrawn_rows),
+              static_cast<unsigned long long>(accepted), static_cast<unsigned long long>(rejected),
+              static_cast<unsigned long long>(counts.quarantined_rows), static_cast<unsigned long long>(unaccounted));
+  return unaccounted;
+}
+
+}  // namespace tributary::cli

@@ -1,0 +1,27 @@
+#pragma once
+#include <string>
+
+#include "pipeline/gateway.h"
+
+namespace tributary::cli {
+
+// What a person watches while the gateway runs: redrawn in place on a terminal, a line now and then elsewhere. On stderr.
+class Progress {
+ public:
+  Progress(pipeline::Gateway& gateway, bool terminal) : gateway_(gateway), terminal_(terminal) {}
+  void draw(bool last = false);
+
+ private:
+  pipeline::Gateway& gateway_;
+  bool terminal_;
+  int lines_ = 0;                 // drawn the last time
+  std::uint64_t last_received_ = 0;
+  Instant last_at_{};
+  Instant last_line_{};
+  double rate_ = 0;
+};
+
+// The final account of a drained gateway: tables of rows and reasons on stdout. Returns what could not be accounted for.
+std::uint64_t printAccount(const store::Reconciliation& counts, const std::string& closing_name);
+
+}  // namespace tributary::cli

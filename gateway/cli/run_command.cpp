@@ -1,0 +1,88 @@
+#include "cli/run_command.h"
+
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "base/clock.h"
+#include "cli/command.h"
+#include "cli/config_command.h"
+#include "cli/progress.h"
+#include "pipeline/gateway.h"
+
+namespace tributary::cli {
+namespace {
+
+struct Options {
+  std::string config;
+  bool until_drained = false;
+  bool progress = false;
+  std::string closing = "run";
+};
+
+// Signals are blocked in every thread and taken here, one at a time: SIGINT and SIGTERM end, the second one at once.
+class Signals {
+ public:
+  Signals() {
+    sigemptyset(&set_);
+    sigaddset(&set_, SIGINT);
+    sigaddset(&set_, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    ::signal(SIGPIPE, SIG_IGN);
+  }
+  // True when one came within the time.
+  bool wait(Duration time) {
+    const timespec timeout{time.count() / 1000, (time.count() % 1000) * 1'000'000};
+    return sigtimedwait(&set_, nullptr, &timeout) > 0;
+  }
+  // A second signal while stopping ends the process as it is: the journal makes that safe.
+  void release() { pthread_sigmask(SIG_UNBLOCK, &set_, nullptr); }
+
+ private:
+  sigset_t set_;
+};
+
+void run(const Options& options) {
+  Signals signals;  // before any thread starts
+  static const SystemClock clock;
+  auto gateway = pipeline::Gateway::create(requireConfig(options.config), {definitionsPath(), shareFolder("fhir-mappings")}, clock);
+  if (!gateway) failWith(gateway.error());
+  if (auto started = (*gateway)->start(); !started) failWith(started.error());
+
+  Progress progress(**gateway, stderrIsTerminal());
+  bool signalled = false;
+  int drained = 0;
+  while (!signalled && drained < 3) {
+    signalled = signals.wait(Duration{options.progress ? 250 : 500});
+    if (options.progress) progress.draw();
+    if (!options.until_drained) continue;
+    // Seen three times in a row, since work passes from stage to stage between two looks.
+    drained = (*gateway)->drained() ? drained + 1 : 0;
+    bool caught_up = true;
+    for (const auto& source : (*gateway)->status().sources) caught_up = caught_up && source.caught_up;
+    if (caught_up && (*gateway)->status().store.dirty_subjects == 0) (*gateway)->hurry();
+  }
+  if (options.progress) progress.draw(true);
+  signals.release();
+  (*gateway)->stop();
+  if (!options.until_drained) return;
+  auto counts = (*gateway)->reconcile();
+  if (!counts) failWith(counts.error());
+  const std::uint64_t unaccounted = printAccount(*counts, options.closing);
+  if (unaccounted != 0 || signalled) exitWith(kExitData);
+}
+
+}  // namespace
+
+void addRunCommand(CLI::App& root) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = root.add_subcommand("run", "Run the gateway: take FHIR in, map it, deliver it, until it is told to stop");
+  command->add_option("-c,--config", options->config, "Configuration file (TOML)")->required()->check(CLI::ExistingFile);
+  command->add_flag("--until-drained", options->until_drained, "End when all sources are caught up and every row has its answer");
+  command->add_flag("--progress", options->progress, "Show what happens on stderr");
+  command->add_option("--closing", options->closing, "Name at the front of the closing line")->group("");
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace tributary::cli
