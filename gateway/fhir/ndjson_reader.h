@@ -20,7 +20,7 @@ struct NdjsonOptions {
   ReadLimits limits{.bytes = std::size_t{16} << 20};
   // Of a gzip input: bytes it may grow to, and how many times its compressed size (once past 1 MiB).
   std::uint64_t inflated_bytes = std::uint64_t{64} << 30;
-  std::uint32_t inflate_ratio = 1000;
+  std::uint32_t inflate_ratio = 400;
 };
 
 enum class LineOutcome : std::uint8_t {

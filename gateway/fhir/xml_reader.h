@@ -44,9 +44,13 @@ class ElementShapes {
 
 // Reads FHIR XML (R4 2.6.1) onto the tape, as the JSON form of the same resource. Text, names and values
 // point into the XML where they stand there unchanged; what differs is in the arena. Positions are those of
-// the XML. Refused: a document type declaration (so no entities of its own), anything not well-formed
-// ("xml-syntax"), elements outside of the FHIR and XHTML namespaces ("xml-namespace"), text between elements
-// ("xml-text"), an unknown resource type ("xml-resource-type"), and "xml-size", "xml-depth" over the limits.
+// the XML.
+//
+// Refused, by rule id: "xml-syntax" (not well-formed), "xml-doctype" (a document type declaration, so that
+// there are no entities but XML's own five), "xml-encoding" (another encoding than UTF-8), "xml-namespace"
+// (an element that is neither FHIR's nor XHTML in Narrative.div), "xml-text" (text between elements),
+// "xml-attribute", "xml-resource" (an unknown resource type, or not exactly one resource where one belongs),
+// "xml-size", "xml-depth" (over the limits).
 class XmlReader {
  public:
   explicit XmlReader(const ElementShapes& shapes);
