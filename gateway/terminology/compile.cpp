@@ -60,4 +60,8 @@ Result<std::string> compileDefinitions(std::span<const std::filesystem::path> so
   return bytes;
 }
 
+std::string definitionsFormat() {
+  return std::to_string(internal::kFormatVersion) + "-" + std::to_string(internal::namesHash());
+}
+
 }  // namespace tributary::terminology

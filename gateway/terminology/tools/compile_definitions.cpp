@@ -24,6 +24,9 @@ int run(int argc, char** argv) {
         return 1;
       }
       for (auto& path : terminology::compileOrder(std::move(*installed))) sources.push_back(std::move(path));
+    } else if (argument == "--format") {
+      std::printf("%s\n", terminology::definitionsFormat().c_str());
+      return 0;
     } else if (out.empty()) {
       out = argument;
     } else {
