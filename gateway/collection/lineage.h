@@ -31,7 +31,7 @@ Result<std::vector<CellLineage>> decodeLineage(std::string_view bytes);
 
 // "Encounter.location[1].physicalType.coding[0].code" of the node whose content starts at `offset` of the document's own
 // text; empty when there is none.
-std::string elementPath(const fhir::Document& document, std::uint32_t offset);
+std::string elementPathAt(const fhir::Document& document, std::uint32_t offset);
 std::string elementPath(const fhir::Document& document, fhir::NodeIndex node);
 
 }  // namespace tributary::collection

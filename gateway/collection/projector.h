@@ -43,7 +43,7 @@ struct RowIssue {
   std::uint32_t rule = kNoRule;  // index into Collection::rules(); kNoRule: one of the engine's own
   static constexpr std::uint32_t kNoRule = ~std::uint32_t{0};
   Grade grade = Grade::kWarning;
-  std::uint32_t cause = kNoRow;  // a cascade: the row that pulled this one down
+  std::uint32_t cause = kNoRow;  // a cascade: the row that pulled this one down; of no row: index of the subject input
   Issue issue;                   // path "table.field"; offset in the resource where that is known
 };
 
@@ -67,6 +67,7 @@ struct ProjectOptions {
   Scope scope = Scope::kPatient;
   bool lineage = true;
   Instant now{};                 // for now() in expressions
+  const Window* window = nullptr;  // also check the rules that speak of the window or of the file's creation
 };
 
 // Projects subjects to checked rows. One a thread; keeps its memory between calls, so make it once a worker.

@@ -1,0 +1,51 @@
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "collection/internal/model.h"
+#include "collection/internal/plan.h"
+#include "collection/internal/reporter.h"
+
+namespace tributary::collection {
+
+// Compiles a collection's folder into an Impl. Used once.
+class Loader {
+ public:
+  Loader(std::filesystem::path folder, Collection::Impl& impl, Reporter& reporter)
+      : folder_(std::move(folder)), impl_(impl), reporter_(reporter) {}
+
+  void load(const JsonFile& manifest, std::string_view manifest_text, const LoadOptions& options);
+
+ private:
+  void settings(const Json& list, const LoadOptions& options);
+  void tables(const Json& root);
+  void sources(const Json& root);
+  void source(const Json& entry, const std::string& scope, std::uint16_t table);
+  void columns(SourcePlan& plan, const JsonFile& file);
+  void tagged(ColumnPlan& column, const views::Column& described, const SourcePlan& plan, const JsonFile& file);
+  void filters(SourcePlan& plan, const JsonFile& file);
+  void checks();
+  void link(PendingCheck& pending, std::uint16_t table);
+  void compare(PendingCheck& pending, std::uint16_t table);
+  void groups(const Json& list);
+  void periods(const Json& root);
+  void header(const Json& entry);
+  std::uint16_t table(const Json& name);
+  std::uint16_t field(std::uint16_t table, const Json& name);
+  std::uint16_t slot(std::uint16_t table, std::uint16_t field);
+  void include(std::string_view bytes) { hashed_.append(bytes).push_back('\0'); }
+
+  std::filesystem::path folder_;
+  Collection::Impl& impl_;
+  Reporter& reporter_;
+  const JsonFile* manifest_ = nullptr;
+  std::vector<std::unique_ptr<JsonFile>> files_;
+  std::vector<std::vector<PendingCheck>> pending_;  // by table
+  std::vector<fhirpath::VariableDeclaration> variables_;
+  std::string hashed_;
+};
+
+}  // namespace tributary::collection

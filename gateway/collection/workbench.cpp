@@ -1,0 +1,177 @@
+#include "collection/workbench.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/file.h"
+#include "fhir/bundle.h"
+#include "fhir/json_reader.h"
+#include "fhir/ndjson_reader.h"
+#include "fhir/reference.h"
+#include "fhir/resource.h"
+
+namespace tributary::collection {
+namespace {
+
+bool isNdjson(const std::filesystem::path& path) {
+  std::string name = path.filename().string();
+  if (name.ends_with(".gz")) name.resize(name.size() - 3);
+  return name.ends_with(".ndjson") || name.ends_with(".jsonl");
+}
+
+// "Patient/1" of the first patient reference at or below `node`.
+std::string patientBelow(const fhir::Document& document, fhir::NodeIndex node) {
+  std::string found;
+  if (node == fhir::kNoNode) return found;
+  fhir::forEachReference(
+      document,
+      [&](fhir::NodeIndex, std::string_view reference) {
+        const fhir::ReferenceParts parts = fhir::parseReference(reference);
+        if (found.empty() && parts.type == "Patient" && !parts.id.empty()) found = "Patient/" + std::string(parts.id);
+      },
+      node);
+  return found;
+}
+
+std::string patientOf(const fhir::Document& document) {
+  const std::string_view type = document.resourceType(), id = fhir::resourceId(document);
+  if (type == "Patient") return "Patient/" + std::string(id);
+  for (const std::string_view name : {"subject", "patient", "beneficiary", "for", "participant"}) {
+    if (std::string found = patientBelow(document, document.member(document.root(), name)); !found.empty()) return found;
+  }
+  static const std::set<std::string_view> kOwnSubject = {"Encounter", "Observation", "QuestionnaireResponse"};
+  return kOwnSubject.contains(type) ? std::string(type) + "/" + std::string(id) : std::string();
+}
+
+}  // namespace
+
+Workbench::Workbench(std::shared_ptr<const Collection> collection, SubjectOf subject_of)
+    : collection_(std::move(collection)), subject_of_(std::move(subject_of)) {
+  if (!subject_of_) subject_of_ = patientOf;
+}
+
+void Workbench::addText(std::string_view json, const std::string& name, std::uint32_t line, std::uint64_t offset) {
+  BenchResource resource;
+  resource.text = json;
+  resource.file = name;
+  resource.line = line;
+  resource.offset = offset;
+  resources_.push_back(std::move(resource));
+  BenchResource& held = resources_.back();  // the deque keeps it in its place, and with it the text
+  fhir::JsonReader reader;
+  fhir::ReadOptions options;
+  options.base_line = line;
+  options.base_offset = offset;
+  if (auto read = reader.read(held.text, held.document, options); !read) {
+    Issue issue = std::move(read).error();
+    issue.path = name;
+    issues_.push_back(std::move(issue));
+    resources_.pop_back();
+    return;
+  }
+  if (held.document.resourceType() == "Bundle") {
+    const BenchResource bundle = std::move(held);
+    resources_.pop_back();
+    // Moving the text of a short string would move its bytes: read again where it lies now.
+    BenchResource copy;
+    copy.text = bundle.text;
+    copy.file = bundle.file;
+    copy.line = line;
+    copy.offset = offset;
+    if (reader.read(copy.text, copy.document, options)) addBundle(copy);
+    return;
+  }
+  if (held.document.resourceType().empty()) {
+    issues_.push_back(Issue{Severity::kError, "not-a-resource", name, offset, line, 0, "there is no resourceType", "Give FHIR resources."});
+    resources_.pop_back();
+    return;
+  }
+  held.subject = subject_of_(held.document);
+}
+
+void Workbench::addBundle(const BenchResource& bundle) {
+  for (const fhir::BundleEntry& entry : fhir::Bundle(bundle.document)) {
+    if (entry.resource == fhir::kNoNode) continue;
+    const fhir::Node& node = bundle.document[entry.resource];
+    const fhir::Position position = bundle.document.position(entry.resource);
+    addText(bundle.document.text().substr(node.offset, node.length), bundle.file, position.line, position.offset);
+  }
+}
+
+Result<void> Workbench::add(const std::filesystem::path& path) {
+  std::error_code code;
+  if (std::filesystem::is_directory(path, code)) {
+    std::vector<std::filesystem::path> files;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(path, code)) {
+      if (entry.is_regular_file() && (entry.path().extension() == ".json" || isNdjson(entry.path()))) files.push_back(entry.path());
+    }
+    std::sort(files.begin(), files.end());
+    for (const auto& file : files) TRY_VOID(add(file));
+    return {};
+  }
+  if (!isNdjson(path)) {
+    TRY_ASSIGN(const std::string text, readFile(path));
+    addText(text, path.string());
+    return {};
+  }
+  TRY_ASSIGN(fhir::NdjsonStream stream, fhir::NdjsonStream::open(path));
+  fhir::Document document;
+  Issue issue;
+  while (true) {
+    TRY_ASSIGN(const fhir::LineOutcome outcome, stream.next(document, issue));
+    if (outcome == fhir::LineOutcome::kEnd) return {};
+    if (outcome == fhir::LineOutcome::kBad) {
+      issue.path = path.string();
+      issues_.push_back(std::move(issue));
+      continue;
+    }
+    addText(stream.line(), path.string(), static_cast<std::uint32_t>(stream.lineNumber()), stream.offset());
+  }
+}
+
+Result<BenchTotals> Workbench::project(const Visit& visit, const ProjectOptions& options) {
+  BenchTotals totals;
+  std::map<std::string, std::vector<std::uint32_t>> subjects;
+  std::vector<Input> shared;
+  std::vector<std::uint32_t> common;
+  for (std::uint32_t i = 0; i < resources_.size(); ++i) {
+    if (resources_[i].subject.empty()) {
+      shared.push_back({&resources_[i].document, i + 1});
+      common.push_back(i);
+    } else {
+      subjects[resources_[i].subject].push_back(i);
+    }
+  }
+  if (!common.empty()) subjects[""] = common;  // the provider's own: staff, places, services
+  Projector projector(collection_);
+  // The shared ones last, when it is known whether anybody used them.
+  std::vector<const std::pair<const std::string, std::vector<std::uint32_t>>*> order;
+  for (const auto& subject : subjects) {
+    if (!subject.first.empty()) order.push_back(&subject);
+  }
+  if (const auto own = subjects.find(""); own != subjects.end()) order.push_back(&*own);
+  for (const auto* entry : order) {
+    std::vector<Input> inputs;
+    std::vector<const BenchResource*> resources;
+    for (const std::uint32_t i : entry->second) {
+      inputs.push_back({&resources_[i].document, i + 1});
+      resources.push_back(&resources_[i]);
+    }
+    ProjectOptions mine = options;
+    mine.scope = entry->first.starts_with("Patient/") ? Scope::kPatient : Scope::kProvider;
+    const bool provider = entry->first.empty();
+    TRY_ASSIGN(const Projection projection, projector.project(inputs, provider ? std::span<const Input>{} : std::span<const Input>(shared), mine));
+    for (const ResourceOutcome& outcome : projection.outcomes) {
+      ++totals.resources;
+      switch (outcome.outcome) {
+        case Outcome::kUsed: ++totals.used; break;
+        case Outcome::kFiltered: ++(outcome.rule.empty() ? totals.unaccounted : totals.filtered); break;
+        case Outcome::kQuarantined: ++(outcome.rule.empty() ? totals.unaccounted : totals.quarantined); break;
+      }
+    }
+    visit(entry->first, resources, projection);
+  }
+  return totals;
+}
+
+}  // namespace tributary::collection
