@@ -55,7 +55,8 @@ Result<bool> LineReader::fill() {
   s.buffer.resize(had + static_cast<std::size_t>(std::max(got, 0)));
   int code = Z_OK;
   const char* why = gzerror(s.file, &code);
-  if (got < 0 || code == Z_BUF_ERROR) {
+  // A cut stream gives what it has first; the error follows when nothing more comes.
+  if (got < 0 || (got == 0 && code == Z_BUF_ERROR)) {
     return fail(ErrorCode::kMalformed, s.name + " cannot be read to its end: " + (code == Z_BUF_ERROR ? "the gzip stream is cut off" : why));
   }
   s.expanded += static_cast<std::uint64_t>(got);

@@ -1,0 +1,134 @@
+// The watched folder with the files that real folders hold.
+#include "ingest/files/file_source.h"
+
+#include <zlib.h>
+
+#include "ingest/files/line_reader.h"
+#include "support.h"
+
+namespace tributary::ingest::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+class FilesTest : public IngestTest {
+ protected:
+  void SetUp() override {
+    IngestTest::SetUp();
+    if (IsSkipped()) return;
+    fs::create_directories(in());
+  }
+  fs::path in() const { return folder_.path() / "drop" / "in"; }
+  void write(const std::string& name, const std::string& text) {
+    std::ofstream(in() / ("." + name), std::ios::binary) << text;
+    fs::rename(in() / ("." + name), in() / name);
+  }
+  FileOptions options() {
+    FileOptions options;
+    options.name = "drop";
+    options.folder = folder_.path() / "drop";
+    options.interval = Duration{10};
+    options.settle = Duration{0};
+    options.batch_entries = 3;
+    return options;
+  }
+  void takeAll() {
+    FileSource source(context_, options(), clock_, noLog());
+    runUntil(source, [&] { return source.status().caught_up && fs::is_empty(in()) && fs::is_empty(options().folder / "work"); });
+  }
+  static std::string patients(int from, int to, const std::string& end = "\n") {
+    std::string out;
+    for (int i = from; i < to; ++i) out += R"({"resourceType":"Patient","id":"p)" + std::to_string(i) + "\"}" + end;
+    return out;
+  }
+};
+
+TEST_F(FilesTest, TolerantNdjson) {
+  write("a.ndjson", "\xEF\xBB\xBF" + patients(0, 4, "\r\n") + "\n   \n{broken\n" + patients(4, 8) + R"({"resourceType":"Patient","id":"last"})");
+  takeAll();
+  EXPECT_EQ(counts("drop").current, 9U);
+  EXPECT_EQ(counts("drop").rejected, 1U);
+  auto rejects = store_->rejects(0, 10, false);
+  ASSERT_TRUE(rejects);
+  EXPECT_EQ((*rejects)[0].line, 7U);
+  EXPECT_EQ((*rejects)[0].where, "a.ndjson");
+  EXPECT_TRUE(fs::exists(options().folder / "done" / "a.ndjson"));
+}
+
+TEST_F(FilesTest, GzipAndBundles) {
+  const std::string text = patients(0, 100);
+  const fs::path part = in() / ".b.ndjson.gz";
+  gzFile file = gzopen(part.c_str(), "wb");
+  gzwrite(file, text.data(), static_cast<unsigned>(text.size()));
+  gzclose(file);
+  fs::rename(part, in() / "b.ndjson.gz");
+  write("c.json", "{\n  \"resourceType\": \"Bundle\",\n  \"type\": \"collection\",\n  \"entry\": [ { \"resource\": { \"resourceType\": \"Patient\", \"id\": \"c\" } } ]\n}\n");
+  takeAll();
+  EXPECT_EQ(counts("drop").current, 101U);
+}
+
+TEST_F(FilesTest, ACutGzipKeepsWhatCameBeforeTheFaultAndSaysWhy) {
+  const std::string text = patients(0, 20000);
+  const fs::path part = in() / ".cut.ndjson.gz";
+  gzFile file = gzopen(part.c_str(), "wb");
+  gzwrite(file, text.data(), static_cast<unsigned>(text.size()));
+  gzclose(file);
+  fs::resize_file(part, fs::file_size(part) / 2);
+  fs::rename(part, in() / "cut.ndjson.gz");
+  FileSource source(context_, options(), clock_, noLog());
+  runUntil(source, [&] { return fs::exists(options().folder / "failed" / "cut.ndjson.gz.reason.txt"); });
+  EXPECT_GT(counts("drop").current, 1000U);
+  std::ifstream reason(options().folder / "failed" / "cut.ndjson.gz.reason.txt");
+  std::string line;
+  std::getline(reason, line);
+  EXPECT_NE(line.find("cut off"), std::string::npos) << line;
+}
+
+TEST_F(FilesTest, ClaimedFilesOfACrashGoOnBehindTheLastJournalledLine) {
+  fs::create_directories(options().folder / "work");
+  std::ofstream(options().folder / "work" / "half.ndjson") << patients(0, 10);
+  ASSERT_TRUE(store_->setCursor("drop", "file/half.ndjson", "6"));
+  takeAll();
+  EXPECT_EQ(counts("drop").received, 4U) << "the first six lines had been journalled before the crash";
+}
+
+TEST_F(FilesTest, TheSameNameAgainIsAnotherFile) {
+  write("day.ndjson", patients(0, 5));
+  takeAll();
+  write("day.ndjson", patients(5, 10));
+  takeAll();
+  EXPECT_EQ(counts("drop").current, 10U);
+  EXPECT_TRUE(fs::exists(options().folder / "done" / "day.ndjson.1"));
+}
+
+TEST_F(FilesTest, ALineOverTheLimitCostsThatLineOnly) {
+  context_.options.max_resource_bytes = 1 << 20;
+  std::string huge = R"({"resourceType":"Patient","id":"huge","text":{"div":")";
+  huge.append(6 << 20, 'x');
+  write("huge.ndjson", patients(0, 2) + huge + "\"}}\n" + patients(2, 4));
+  takeAll();
+  EXPECT_EQ(counts("drop").current, 4U);
+  auto rejects = store_->rejects(0, 10, false);
+  ASSERT_TRUE(rejects);
+  ASSERT_EQ(rejects->size(), 1U);
+  EXPECT_EQ((*rejects)[0].rule, "line-too-long");
+  EXPECT_EQ((*rejects)[0].line, 3U);
+}
+
+TEST_F(FilesTest, AnExpandingBombIsStopped) {
+  const fs::path path = folder_.path() / "bomb.ndjson.gz";
+  gzFile file = gzopen(path.c_str(), "wb9");
+  const std::string zeros(1 << 20, '0');
+  for (int i = 0; i < 64; ++i) gzwrite(file, zeros.data(), static_cast<unsigned>(zeros.size()));
+  gzclose(file);
+  auto reader = LineReader::open(path, 1 << 20, 8 << 20);
+  ASSERT_TRUE(reader);
+  LineReader::Line line;
+  auto next = reader->next(line);
+  while (next && *next) next = reader->next(line);
+  ASSERT_FALSE(next);
+  EXPECT_EQ(next.error().code, ErrorCode::kLimit);
+}
+
+}  // namespace
+}  // namespace tributary::ingest::test

@@ -1,0 +1,121 @@
+// FHIR that is sent to us, over a real connection.
+#include "ingest/push/push.h"
+
+#include "net/http_client.h"
+#include "net/http_server.h"
+#include "support.h"
+
+namespace tributary::ingest::test {
+namespace {
+
+class PushTest : public IngestTest {
+ protected:
+  void SetUp() override {
+    IngestTest::SetUp();
+    if (IsSkipped()) return;
+    start("");
+  }
+  void start(const std::string& token) {
+    receiver_ = std::make_unique<PushReceiver>(context_, PushOptions{"push", token, "/fhir"}, clock_);
+    net::Router router;
+    receiver_->addRoutes(router);
+    server_ = std::make_unique<net::HttpServer>(net::ServerOptions{}, net::Router::handler(std::move(router)));
+    ASSERT_TRUE(server_->start());
+  }
+  net::Response send(net::Method method, const std::string& path, std::string body, const std::string& type = "application/fhir+json",
+                     const std::string& token = "") {
+    net::Request request;
+    request.method = method;
+    request.url = server_->url() + path;
+    request.headers.add("Content-Type", type);
+    if (!token.empty()) request.headers.add("Authorization", "Bearer " + token);
+    request.body = std::move(body);
+    auto response = client_.send(request);
+    EXPECT_TRUE(response) << (response ? "" : response.error().text);
+    return response ? *response : net::Response{};
+  }
+  net::HttpClient client_;
+  std::unique_ptr<PushReceiver> receiver_;
+  std::unique_ptr<net::HttpServer> server_;
+};
+
+TEST_F(PushTest, SingleResourcesAreJournalledBeforeTheAnswer) {
+  EXPECT_EQ(send(net::Method::kPut, "/fhir/Patient/a", R"({"resourceType":"Patient","id":"a"})").status, 201);
+  EXPECT_EQ(counts("push").current, 1U);
+  EXPECT_EQ(send(net::Method::kPut, "/fhir/Patient/a", R"({"resourceType":"Patient","id":"a"})").status, 200) << "known already";
+  EXPECT_EQ(send(net::Method::kPut, "/fhir/Patient/b", R"({"resourceType":"Patient","id":"a"})").status, 400) << "another id than the URL's";
+  EXPECT_EQ(send(net::Method::kPost, "/fhir", R"({"resourceType":"Patient","id":"c"})").status, 201);
+  EXPECT_EQ(send(net::Method::kDelete, "/fhir/Patient/c", "").status, 201);
+  EXPECT_EQ(counts("push").current, 2U);
+}
+
+TEST_F(PushTest, ATransactionIsAllOrNothing) {
+  const std::string bad = R"({"resourceType":"Bundle","type":"transaction","entry":[
+    {"resource":{"resourceType":"Patient","id":"a"},"request":{"method":"PUT","url":"Patient/a"}},
+    {"resource":{"resourceType":"Nope","id":"b"},"request":{"method":"PUT","url":"Nope/b"}}]})";
+  const net::Response refused = send(net::Method::kPost, "/fhir", bad);
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_NE(refused.body.find("unknown-resource-type"), std::string::npos) << refused.body;
+  EXPECT_EQ(counts("push").received, 0U);
+}
+
+TEST_F(PushTest, ABatchTellsEachEntrysFate) {
+  const std::string batch = R"({"resourceType":"Bundle","type":"batch","entry":[
+    {"resource":{"resourceType":"Patient","id":"a"},"request":{"method":"PUT","url":"Patient/a"}},
+    {"resource":{"resourceType":"Nope","id":"b"},"request":{"method":"PUT","url":"Nope/b"}}]})";
+  const net::Response answer = send(net::Method::kPost, "/fhir", batch);
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_NE(answer.body.find("201 Created"), std::string::npos);
+  EXPECT_NE(answer.body.find("400 Bad Request"), std::string::npos);
+  EXPECT_EQ(counts("push").current, 1U);
+  EXPECT_EQ(counts("push").rejected, 1U);
+}
+
+TEST_F(PushTest, NdjsonIsTakenLineByLine) {
+  const net::Response answer = send(net::Method::kPost, "/fhir",
+                                    "{\"resourceType\":\"Patient\",\"id\":\"a\"}\r\n\nnonsense\n{\"resourceType\":\"Patient\",\"id\":\"b\"}",
+                                    "application/fhir+ndjson");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_NE(answer.body.find("2 stored"), std::string::npos) << answer.body;
+  EXPECT_EQ(counts("push").rejected, 1U);
+}
+
+TEST_F(PushTest, MalformedJsonIsAnsweredWithLineAndColumn) {
+  const net::Response answer = send(net::Method::kPost, "/fhir", "{\n  \"resourceType\": \"Patient\",\n  \"active\": tru\n}");
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_NE(answer.body.find("line 3"), std::string::npos) << answer.body;
+}
+
+TEST_F(PushTest, WithATokenOnlyItsBearerMayPush) {
+  start("correct horse");
+  const std::string body = R"({"resourceType":"Patient","id":"a"})";
+  EXPECT_EQ(send(net::Method::kPost, "/fhir", body).status, 401);
+  EXPECT_EQ(send(net::Method::kPost, "/fhir", body, "application/fhir+json", "wrong").status, 401);
+  EXPECT_EQ(counts("push").received, 0U);
+  EXPECT_EQ(send(net::Method::kPost, "/fhir", body, "application/fhir+json", "correct horse").status, 201);
+}
+
+TEST_F(PushTest, AFullDiskIsTryAgainNotLost) {
+  store_.reset();
+  store::SqliteOptions options;
+  options.path = folder_.path() / "small.db";
+  options.clock = &clock_;
+  options.max_pages = 120;
+  auto opened = store::openSqliteStore(options);
+  ASSERT_TRUE(opened) << opened.error().text;
+  store_ = std::move(*opened);
+  context_.store = store_.get();
+  start("");
+  int status = 0;
+  std::string body;
+  for (int i = 0; i < 200 && status != 503; ++i) {
+    body.clear();
+    unsigned seed = static_cast<unsigned>(i) * 2654435761U + 1;
+    for (int k = 0; k < 60000; ++k) body += static_cast<char>('a' + (seed = seed * 1664525U + 1013904223U) / 165191050U);
+    status = send(net::Method::kPost, "/fhir", R"({"resourceType":"Patient","id":"p)" + std::to_string(i) + R"(","text":{"div":")" + body + "\"}}").status;
+  }
+  EXPECT_EQ(status, 503);
+}
+
+}  // namespace
+}  // namespace tributary::ingest::test
