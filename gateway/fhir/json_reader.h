@@ -20,7 +20,7 @@ struct ReadLimits {
 // What a document is refused for: rule ids "json-syntax", "json-encoding", "json-duplicate-member",
 // "json-depth", "json-size", "json-not-an-object", with offset, line and column.
 struct ReadOptions {
-  ReadLimits limits;
+  ReadLimits limits{};
   bool own_text = false;          // copy the text into the Document; otherwise the caller keeps it alive
   std::uint64_t base_offset = 0;  // of the text in its file, for positions
   std::uint32_t base_line = 1;

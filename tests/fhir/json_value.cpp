@@ -37,4 +37,38 @@ std::string canonical(std::string_view json) {
   return result ? recorder.out : "!" + std::to_string(result.Code());
 }
 
+namespace {
+
+std::string nodeFault(const Document& document, NodeIndex container) {
+  const Node& parent = document[container];
+  std::uint8_t flags = 0;
+  for (NodeIndex i = container + 1; i < parent.next; i = document[i].next) {
+    const Node& node = document[i];
+    if (node.next <= i || node.next > parent.next) return "a subtree leaves its parent";
+    if (node.kind < Kind::kArray && node.next != i + 1) return "a scalar has children";
+    if ((node.name != kNoName) != (parent.kind == Kind::kObject))
+      return "an item has a name, or a member none";
+    if ((node.name & kCompanion) != 0) flags |= kHasCompanions;
+    if (node.name == names::kContained) flags |= kHasContained;
+    const std::uint64_t offset = document.sourceOffset(i) - document.sourceOffset(0) + document[0].offset;
+    if (offset < parent.offset || offset >= parent.offset + std::uint64_t{parent.length})
+      return "outside its parent";
+  }
+  if (parent.flags != (parent.kind == Kind::kObject ? flags : 0)) return "the flags are wrong";
+  return {};
+}
+
+}  // namespace
+
+std::string tapeFault(const Document& document) {
+  if (document.empty()) return "empty";
+  if (document[0].next != document.nodes().size() || document[0].name != kNoName) return "the root is wrong";
+  for (NodeIndex i = 0; i < document.nodes().size(); ++i) {
+    if (document[i].kind < Kind::kArray) continue;
+    if (std::string fault = nodeFault(document, i); !fault.empty())
+      return fault + " at node " + std::to_string(i);
+  }
+  return {};
+}
+
 }  // namespace tributary::fhir

@@ -26,15 +26,17 @@ void roundTripPackage(const std::string& package, std::size_t at_least) {
     ASSERT_TRUE(text) << entry.path();
     const auto read = reader.read(*text, document);
     ASSERT_TRUE(read) << entry.path() << ": " << read.error().text << " line " << read.error().line;
+    ASSERT_EQ(tapeFault(document), "") << entry.path();
     const std::string expected = canonical(*text);
     ASSERT_NE(expected.front(), '!') << entry.path();
     compact.clear();
     writeJson(document, 0, compact);
     ASSERT_EQ(canonical(compact) == expected, true) << entry.path();
+    ++files;
+    if (text->size() > 100'000) continue;
     indented.clear();
     writeJson(document, 0, indented, 2);
     ASSERT_EQ(canonical(indented) == expected, true) << entry.path() << " indented";
-    ++files;
   }
   EXPECT_GE(files, at_least);
   std::printf("%s: %zu files read and written back\n", package.c_str(), files);
@@ -65,6 +67,7 @@ TEST(RoundTrip, HardValues) {
   for (const std::string& text : cases) {
     const auto read = reader.read(text, document);
     ASSERT_TRUE(read) << text << ": " << read.error().text;
+    EXPECT_EQ(tapeFault(document), "") << text;
     EXPECT_EQ(canonical(toJson(document)), canonical(text)) << text;
     EXPECT_EQ(canonical(toJson(document, 0, 3)), canonical(text)) << text;
   }

@@ -119,6 +119,7 @@ after_value:
   if (nodes_[frame->node].kind == Kind::kArray) {
     if (text[*s] == ',') {
       ++s;
+      name = kNoName;
       goto value;
     }
     if (text[*s] != ']') return fault(TapeFault::kSyntax, *s);
