@@ -19,7 +19,8 @@ struct Diagnostic {
   std::string expected;        // "an expression"; empty when nothing can be said
   std::string suggestion;      // nearest element or function name; empty when none is near
   std::string source_name;     // as in CompileOptions
-  std::string source_line;     // the line meant
+  std::string source_line;     // the line meant, or the part of a very long one around the place
+  std::uint32_t column_in_line = 1;  // of the place in source_line
 
   // source:line:column: phase error: message (expected …; did you mean …?)
   //   the line

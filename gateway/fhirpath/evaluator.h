@@ -50,7 +50,7 @@ class VisitListener {
 
 struct Limits {
   std::uint64_t steps = 50'000'000;       // items visited, about; bounds time
-  std::uint32_t depth = 512;              // nesting at evaluation
+  std::uint32_t depth = 2048;             // nesting at evaluation
   std::size_t results = 1U << 20;         // items of one collection
   std::size_t memory = std::size_t{256} << 20;  // bytes of the arena in one evaluation
   std::size_t regex_memory = 1U << 20;    // of a regular expression that is made at evaluation

@@ -1,0 +1,128 @@
+// Mathematics (FHIRPath N1 5.7). Exact where the result is; else through double, to 15 significant digits.
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+
+#include "fhirpath/internal/machine.h"
+
+namespace tributary::fhirpath {
+namespace {
+
+bool isInteger(const Value& v) { return v.kind() == ValueKind::kInteger || v.kind() == ValueKind::kLong; }
+
+void pushDouble(double value, Collection& out) {
+  if (!std::isfinite(value)) return;
+  std::array<char, 40> buffer{};
+  const int size = std::snprintf(buffer.data(), buffer.size(), "%.15g", value);
+  if (const auto d = Decimal::parse({buffer.data(), static_cast<std::size_t>(size)})) out.push(Value::decimal(*d));
+}
+
+// By squaring; nullopt when it does not fit.
+std::optional<Decimal> integerPower(Decimal base, std::uint64_t exponent) {
+  std::optional<Decimal> result = Decimal(1);
+  for (std::optional<Decimal> square = base;; square = square->times(*square)) {
+    if ((exponent & 1) != 0) {
+      if (!square) return std::nullopt;
+      result = result->times(*square);
+      if (!result) return std::nullopt;
+    }
+    exponent >>= 1;
+    if (exponent == 0) return result;
+    if (!square) return std::nullopt;
+  }
+}
+
+double logarithm(double value, double base) {
+  if (base == 2) return std::log2(value);
+  if (base == 10) return std::log10(value);
+  return std::log(value) / std::log(base);
+}
+
+}  // namespace
+
+bool Evaluator::Impl::callMath(const Expr& e, const Frame& frame, Span input, Collection& out) {
+  using enum FunctionId;
+  std::optional<Value> single;
+  if (!singleton(e, input, single)) return false;
+  std::optional<Value> argument;
+  if (!e.children.empty()) {
+    Span values;
+    if (!evalSpan(*e.children[0], frame, values) || !singleton(*e.children[0], values, argument)) return false;
+    if (argument) argument = atom(*argument);
+  }
+  if (!single) return true;
+  const Value v = atom(*single);
+  const bool quantity = v.kind() == ValueKind::kQuantity;
+  if (!isInteger(v) && v.kind() != ValueKind::kDecimal && !(quantity && (e.function == kAbs || e.function == kRound))) {
+    return fail(e, "the input is no number", "a number");
+  }
+  const Decimal d = quantity ? v.asQuantity().value : isInteger(v) ? Decimal(v.asInteger()) : v.asDecimal();
+  std::optional<Decimal> by;
+  if (argument) {
+    if (!isInteger(*argument) && argument->kind() != ValueKind::kDecimal) {
+      return fail(*e.children[0], "the argument is no number", "a number");
+    }
+    by = isInteger(*argument) ? Decimal(argument->asInteger()) : argument->asDecimal();
+  }
+  const auto pushInteger = [&](const Decimal& whole) {
+    const auto integer = whole.toInteger();
+    if (!integer) return;
+    const bool fits = *integer <= std::numeric_limits<std::int32_t>::max() &&
+                      *integer >= std::numeric_limits<std::int32_t>::min();
+    if (fits && v.kind() != ValueKind::kLong) out.push(Value::integer(*integer));
+    if (v.kind() == ValueKind::kLong) out.push(Value::longInteger(*integer));
+  };
+  const auto pushLike = [&](const Decimal& value) {
+    if (quantity) {
+      out.push(newQuantity({value, v.asQuantity().unit, v.asQuantity().calendar}));
+    } else {
+      out.push(Value::decimal(value));
+    }
+  };
+  switch (e.function) {
+    case kAbs: {
+      const Decimal size = d.negative() ? d.negated() : d;
+      if (isInteger(v)) {
+        pushInteger(size);
+      } else {
+        pushLike(size);
+      }
+      return true;
+    }
+    case kCeiling: pushInteger(d.ceiled(0)); return true;
+    case kFloor: pushInteger(d.floored(0)); return true;
+    case kTruncate: pushInteger(d.truncated(0)); return true;
+    case kRound: {
+      if (!e.children.empty() && !by) return true;
+      const auto places = by ? by->toInteger() : std::optional<std::int64_t>(0);
+      if (!places || *places < 0) return fail(*e.children[0], "not a number of digits", "0 or more");
+      pushLike(d.rounded(static_cast<int>(std::min<std::int64_t>(*places, 100))));
+      return true;
+    }
+    case kExp: pushDouble(std::exp(d.toDouble()), out); return true;
+    case kLn: pushDouble(std::log(d.toDouble()), out); return true;
+    case kSqrt: pushDouble(std::sqrt(d.toDouble()), out); return true;
+    case kLog:
+      if (by) pushDouble(logarithm(d.toDouble(), by->toDouble()), out);
+      return true;
+    default: {  // power
+      if (!by) return true;
+      const auto exponent = by->toInteger();
+      if (exponent && *exponent >= 0) {
+        const auto result = integerPower(d, static_cast<std::uint64_t>(*exponent));
+        if (!result) return true;
+        if (isInteger(v) && isInteger(*argument)) {
+          pushInteger(*result);
+        } else {
+          out.push(Value::decimal(*result));
+        }
+        return true;
+      }
+      pushDouble(std::pow(d.toDouble(), by->toDouble()), out);
+      return true;
+    }
+  }
+}
+
+}  // namespace tributary::fhirpath

@@ -1,0 +1,184 @@
+// resolve() (FHIR R4 2.9.2; bundles: 3.1.? resolving references) and the keys of SQL-on-FHIR.
+#include <array>
+
+#include "fhirpath/internal/machine.h"
+
+namespace tributary::fhirpath {
+
+using fhir::Kind;
+using fhir::kNoNode;
+using fhir::NodeIndex;
+
+namespace {
+
+// The resources around a node, outermost first: Bundle, entry resource, contained resource.
+struct Enclosing {
+  std::array<NodeIndex, 8> resources{};
+  std::array<NodeIndex, 8> entries{};  // the Bundle.entry that holds it, or kNoNode
+  std::size_t count = 0;
+};
+
+Enclosing enclosing(const TypeModel& types, const fhir::Document& document, NodeIndex target) {
+  Enclosing out;
+  NodeIndex at = document.root(), entry = kNoNode;
+  const auto note = [&](NodeIndex node) {
+    if (out.count == out.resources.size()) return;
+    out.resources[out.count] = node;
+    out.entries[out.count++] = entry;
+  };
+  if (document[at].kind == Kind::kObject) note(at);
+  while (at < target && document[at].kind >= Kind::kArray) {
+    NodeIndex child = at + 1;
+    while (child < document[at].next && document[child].next <= target) child = document[child].next;
+    if (child >= document[at].next) break;
+    if (document[at].kind == Kind::kArray && document[at].name == names::kEntry) entry = child;
+    at = child;
+    if (document[at].kind == Kind::kObject && document.member(at, names::kResourceType) != kNoNode) note(at);
+  }
+  (void)types;
+  return out;
+}
+
+std::string_view scalarOf(const fhir::Document& document, NodeIndex object, fhir::NameId name) {
+  const NodeIndex node = document.member(object, name);
+  return node != kNoNode && document[node].kind == Kind::kString ? document.scalar(node) : std::string_view{};
+}
+
+// "Patient/1" of "http://server/fhir/Patient/1/_history/2", without the version.
+std::string_view withoutVersion(std::string_view reference) {
+  if (const auto at = reference.find("/_history/"); at != std::string_view::npos) reference = reference.substr(0, at);
+  return reference;
+}
+
+struct TypeAndId {
+  std::string_view type, id;
+};
+TypeAndId split(std::string_view reference) {
+  reference = withoutVersion(reference);
+  const auto slash = reference.rfind('/');
+  if (slash == std::string_view::npos) return {{}, reference};
+  const std::string_view id = reference.substr(slash + 1);
+  std::string_view type = reference.substr(0, slash);
+  if (const auto before = type.rfind('/'); before != std::string_view::npos) type = type.substr(before + 1);
+  return {type, id};
+}
+
+bool absolute(std::string_view reference) {
+  return reference.starts_with("urn:") || reference.find("://") != std::string_view::npos;
+}
+
+NodeIndex containedById(const fhir::Document& document, NodeIndex resource, std::string_view id) {
+  const NodeIndex contained = document.member(resource, names::kContained);
+  if (contained == kNoNode || document[contained].kind != Kind::kArray) return kNoNode;
+  for (NodeIndex i = contained + 1; i < document[contained].next; i = document[i].next) {
+    if (document[i].kind == Kind::kObject && scalarOf(document, i, names::kId) == id) return i;
+  }
+  return kNoNode;
+}
+
+// In a Bundle: by fullUrl, a relative reference on the base of the entry it stands in; then by type and id.
+NodeIndex inBundle(const fhir::Document& document, NodeIndex bundle, NodeIndex from_entry, std::string_view reference,
+                   std::uint64_t& steps) {
+  const NodeIndex entries = document.member(bundle, names::kEntry);
+  if (entries == kNoNode || document[entries].kind != Kind::kArray) return kNoNode;
+  const std::string_view plain = withoutVersion(reference);
+  std::string full;
+  if (!absolute(plain) && from_entry != kNoNode && document[from_entry].kind == Kind::kObject) {
+    const std::string_view own = scalarOf(document, from_entry, names::kFullUrl);
+    // The base: what stands before "/Type/id".
+    auto slash = own.rfind('/');
+    if (slash != std::string_view::npos && slash > 0) slash = own.rfind('/', slash - 1);
+    if (slash != std::string_view::npos && own.find("://") != std::string_view::npos) {
+      full = std::string(own.substr(0, slash + 1)) + std::string(plain);
+    }
+  }
+  const TypeAndId wanted = split(plain);
+  NodeIndex by_id = kNoNode;
+  for (NodeIndex i = entries + 1; i < document[entries].next; i = document[i].next) {
+    ++steps;
+    if (document[i].kind != Kind::kObject) continue;
+    const NodeIndex resource = document.member(i, names::kResource);
+    if (resource == kNoNode || document[resource].kind != Kind::kObject) continue;
+    const std::string_view url = scalarOf(document, i, names::kFullUrl);
+    if (!url.empty() && (url == plain || url == reference || (!full.empty() && url == full))) return resource;
+    if (by_id == kNoNode && !absolute(plain) && !wanted.type.empty() &&
+        scalarOf(document, resource, names::kResourceType) == wanted.type &&
+        scalarOf(document, resource, names::kId) == wanted.id) {
+      by_id = resource;
+    }
+  }
+  return by_id;
+}
+
+}  // namespace
+
+bool Evaluator::Impl::callReferences(const Expr& e, const Frame& /*frame*/, Span input, Collection& out) {
+  using enum FunctionId;
+  for (const Value& v : input) {
+    if (!step(e)) return false;
+    if (e.function == kGetResourceKey) {
+      if (!v.isObject()) continue;
+      if (const auto id = childText(v, names::kId)) out.push(Value::string(*id));
+      continue;
+    }
+    std::string_view reference;
+    if (v.isObject()) {
+      reference = childText(v, names::kReference).value_or("");
+    } else {
+      reference = v.view();
+    }
+    if (e.function == kGetReferenceKey) {
+      if (reference.empty()) continue;
+      const auto [type, id] = split(reference);
+      if (!e.type.name.empty()) {
+        const std::string_view wanted = e.type.fhir != terminology::kNoType
+                                            ? types.definitions()->typeName(e.type.fhir) : std::string_view(e.type.name);
+        const bool known = !type.empty() && !reference.starts_with("urn:") && reference.front() != '#';
+        const std::string_view actual = known ? type : childText(v, names::kType).value_or("");
+        if (actual != wanted) continue;
+      }
+      out.push(Value::string(reference.starts_with("urn:") ? reference : id));
+      continue;
+    }
+    if (reference.empty()) continue;
+    if (visits != nullptr) [[unlikely]] atom(v, false);
+    if (v.isNode()) {
+      const fhir::Document& document = v.document();
+      const Enclosing around = enclosing(types, document, v.anyIndex());
+      NodeIndex found = kNoNode;
+      if (reference.front() == '#') {
+        const std::string_view id = reference.substr(1);
+        for (std::size_t i = around.count; i-- > 0 && found == kNoNode;) {
+          if (id.empty()) {  // "#" alone: the resource that contains this one
+            found = around.resources[i > 0 && around.count > 1 ? i - 1 : i];
+          } else {
+            found = containedById(document, around.resources[i], id);
+          }
+        }
+        if (found != kNoNode) out.push(resourceNode(document, found));
+        continue;
+      }
+      for (std::size_t i = around.count; i-- > 0 && found == kNoNode;) {
+        if (document.member(around.resources[i], names::kEntry) == kNoNode) continue;
+        NodeIndex entry = kNoNode;
+        for (std::size_t k = i + 1; k < around.count && entry == kNoNode; ++k) entry = around.entries[k];
+        found = inBundle(document, around.resources[i], entry, reference, steps);
+      }
+      if (found != kNoNode) {
+        out.push(resourceNode(document, found));
+        continue;
+      }
+    }
+    if (environment.resolver != nullptr) {
+      if (auto outside = environment.resolver->resolve(reference, v)) {
+        if (outside->isNode() && outside->type() == terminology::kNoType && outside->nodeIndex() != kNoNode) {
+          outside = resourceNode(outside->document(), outside->nodeIndex());
+        }
+        out.push(*outside);
+      }
+    }
+  }
+  return true;
+}
+
+}  // namespace tributary::fhirpath

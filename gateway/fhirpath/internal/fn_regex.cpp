@@ -1,0 +1,65 @@
+// matches, matchesFull, replaceMatches (FHIRPath N1 5.6.8 …) on RE2: linear time, bounded memory.
+#include <re2/re2.h>
+
+#include "fhirpath/internal/machine.h"
+
+namespace tributary::fhirpath {
+namespace {
+
+re2::StringPiece piece(std::string_view text) { return {text.data(), text.size()}; }
+
+// FHIRPath writes $1 and ${name} for groups, RE2 \1.
+std::string substitution(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\') {
+      out += "\\\\";
+    } else if (text[i] == '$' && i + 1 < text.size() && text[i + 1] >= '0' && text[i + 1] <= '9') {
+      out += '\\';
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+bool Evaluator::Impl::callRegex(const Expr& e, const Frame& frame, Span input, Collection& out) {
+  using enum FunctionId;
+  std::optional<std::string_view> text, pattern, with, flags;
+  if (!inputString(e, input, text)) return false;
+  if (!evalString(*e.children[0], frame, pattern)) return false;
+  const bool replaces = e.function == kReplaceMatches;
+  if (replaces && !evalString(*e.children[1], frame, with)) return false;
+  const std::size_t flags_at = replaces ? 2 : 1;
+  if (e.children.size() > flags_at && !evalString(*e.children[flags_at], frame, flags)) return false;
+  if (!text || !pattern || (replaces && !with)) return true;
+  const bool ignore_case = flags && flags->find('i') != std::string_view::npos;
+  if (replaces && pattern->empty()) {
+    out.push(Value::string(*text));
+    return true;
+  }
+  const re2::RE2* const compiled = regex(e, *e.children[0], *pattern, ignore_case);
+  if (compiled == nullptr || !step(e, text->size() / 64)) return false;
+  if (e.function == kMatches) {
+    out.push(Value::boolean(re2::RE2::PartialMatch(piece(*text), *compiled)));
+  } else if (e.function == kMatchesFull) {
+    out.push(Value::boolean(re2::RE2::FullMatch(piece(*text), *compiled)));
+  } else {
+    const std::string rewrite = substitution(*with);
+    std::string problem;
+    if (!compiled->CheckRewriteString(piece(rewrite), &problem)) {
+      return fail(*e.children[1], "the substitution names a group that the pattern does not have");
+    }
+    if (with->size() > 0 && text->size() > environment.limits.memory / (with->size() + 1)) {
+      return failLimit(e, "the text is too long");
+    }
+    std::string replaced(*text);
+    re2::RE2::GlobalReplace(&replaced, *compiled, piece(rewrite));
+    out.push(newString(replaced));
+  }
+  return true;
+}
+
+}  // namespace tributary::fhirpath

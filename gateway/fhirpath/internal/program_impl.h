@@ -1,0 +1,32 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "fhirpath/internal/ast.h"
+#include "fhirpath/internal/arena.h"
+#include "fhirpath/internal/type_model.h"
+#include "fhirpath/program.h"
+
+namespace tributary::fhirpath {
+
+struct Program::Impl {
+  Impl(const terminology::Definitions* definitions) : types(definitions), arena(std::size_t{16} << 20) {}
+
+  std::string source;
+  std::string source_name;
+  ExprPool pool;
+  const Expr* root = nullptr;
+  TypeModel types;
+  terminology::TypeId context_type = terminology::kNoType;
+  StaticType result;
+  std::vector<std::string> variables;
+  std::vector<Diagnostic> warnings;
+  Arena arena;  // of folded constants
+  bool optimised = true;
+};
+
+// Fills line, column and source line from the offset.
+void locate(Diagnostic& diagnostic, std::string_view source, std::string_view source_name);
+
+}  // namespace tributary::fhirpath

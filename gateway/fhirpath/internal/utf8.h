@@ -1,0 +1,18 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace tributary::fhirpath {
+
+inline bool isUtf8Continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+
+// Code points in a text.
+std::size_t utf8Length(std::string_view text);
+// Byte offset of the n-th code point; the size when there are fewer.
+std::size_t utf8Offset(std::string_view text, std::size_t n);
+// Reads the code point at `at` and moves on; a stray byte stands for itself.
+std::uint32_t utf8Next(std::string_view text, std::size_t& at);
+void appendUtf8Checked(std::string& out, std::uint32_t code_point);
+
+}  // namespace tributary::fhirpath
