@@ -126,8 +126,9 @@ TEST(Caseload, FaultsAreWhereTheTruthSaysTheyAre) {
     caseload.writePatient(fault.patient, [&](const Change& c) {
       if (c.type != fault.type || c.id != fault.id) return;
       found = true;
-      if (fault.kind == FaultKind::kBadActivityType)
+      if (fault.kind == FaultKind::kBadActivityType) {
         EXPECT_NE(c.json.find("ASSESSMENT"), std::string_view::npos);
+      }
       if (fault.kind == FaultKind::kNoLocalPatientId) {
         EXPECT_EQ(c.json.find("local-patient-identifier"), std::string_view::npos);
       }
