@@ -165,6 +165,12 @@ void XmlEmitter::emitMembers(NodeIndex object, std::uint32_t index) {
              "Write it once, in the form that FHIR R4 2.6.1 gives.");
       return;
     }
+    if (first.name == names::kResourceType && element.is_resource) {
+      refuse(first, "xml-resource",
+             "A resource has no element resourceType: in XML its own name says its type.",
+             "Leave the element out.");
+      return;
+    }
     emitGroup(object, group);
   }
 }
