@@ -16,7 +16,7 @@ fetch() {
       # npm also writes on stdout; the file is what counts. Asked twice: registries do hiccup.
       local try
       for try in 1 2; do
-        (cd "$folder" && npm pack --silent "$name@$version" >npm.out 2>npm.err) && break
+        (cd "$folder" && npm pack --loglevel=error "$name@$version" >npm.out 2>npm.err) && break
         sleep "$try"
       done
       ;;
@@ -25,7 +25,7 @@ fetch() {
       ;;
     *) die "profiles/fhir-packages.json: $name: from is '$from'" "Known are npm and shared." ;;
   esac
-  ls "$folder"/*.tgz 2>/dev/null | head -n 1
+  find "$folder" -maxdepth 1 -name "*.tgz" -print -quit
 }
 
 # install_package NAME VERSION SHA256 FROM

@@ -6,6 +6,9 @@
 #include "base/fault_point.h"
 #include "cli/command.h"
 #include "cli/config_command.h"
+#include "cli/fhirpath_command.h"
+#include "cli/view_command.h"
+#include "cli/package_command.h"
 #include "cli/run_command.h"
 #include "cli/status_command.h"
 
@@ -20,6 +23,13 @@ int runCommandLine(int argc, char** argv) {
   addRunCommand(root);
   addStatusCommand(root);
   addConfigCommand(root);
+  addFhirpathCommand(root);
+  addViewCommand(root);
+  addPackageCommand(root);
+  // For the crash tests: every place at which TRIBUTARY_FAULT can end the process.
+  root.add_subcommand("fault-points", "List the fault points")->group("")->callback([] {
+    for (const std::string_view name : fault::names()) std::printf("%.*s\n", static_cast<int>(name.size()), name.data());
+  });
 
   try {
     root.parse(argc, argv);

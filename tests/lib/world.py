@@ -1,0 +1,162 @@
+"""A simulator and gateways on free ports, for the tests that look at the whole. Python 3 standard library only."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.request
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def get(url, timeout=10):
+    with urllib.request.urlopen(url, timeout=timeout) as answer:
+        return answer.read().decode()
+
+
+class World:
+    """One folder, one simulator, one configuration; start_gateway() as often as wanted."""
+
+    def __init__(self, binary, patients=200, seed=1, simulator_args=(), source="files", linger="50ms", destination="mesh", destination_extra="",
+                 gateway_extra="", source_extra=""):
+        self.binary = str(binary)
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tributary-test-"))
+        self.log = open(self.folder / "gateway.log", "ab")
+        self.simulator = None
+        self.sim = {}
+        if patients is not None:
+            self._start_simulator(patients, seed, simulator_args)
+        self.drop = self.folder / "drop"
+        (self.drop / "in").mkdir(parents=True)
+        self.admin_port, self.listen_port = free_port(), free_port()
+        self.config = self.folder / "gateway.toml"
+        settings = "".join(f'{k} = "{v}"\n' for k, v in self.sim.get("settings", self.default_settings()).items())
+        sources = {
+            "files": '[[source]]\nname = "drop"\nkind = "files"\nfolder = "drop"\n',
+            "push": '[[source]]\nname = "push"\nkind = "push"\n',
+            "search": f'[[source]]\nname = "epr"\nkind = "search"\nurl = "{self.sim.get("epr", "")}"\ninterval = "500ms"\n' + source_extra,
+        }
+        destinations = {
+            "mesh": f'kind = "mesh"\nurl = "{self.sim.get("mesh", "")}"\nmailbox = "{self.sim.get("mailbox", "")}"\n'
+                    f'recipient = "{self.sim.get("recipient", "")}"\nworkflow = "{self.sim.get("workflow", "")}"\n'
+                    'password = { env = "TEST_PASSWORD" }\nshared_key = { env = "TEST_KEY" }\npoll = "100ms"\n',
+            "folder": 'kind = "folder"\nfolder = "out"\n',
+        }
+        self.config.write_text(
+            f'[gateway]\nstate = "state"\nlisten = "127.0.0.1:{self.listen_port}"\nadmin = "127.0.0.1:{self.admin_port}"\n{gateway_extra}'
+            f'[collection]\nid = "csds/1.6"\n[collection.settings]\n{settings}'
+            + "".join(sources[s] for s in source.split("+"))
+            + f'[[destination]]\nname = "national"\nlinger = "{linger}"\n' + destinations[destination] + destination_extra)
+        self.env = dict(os.environ, TEST_PASSWORD=self.sim.get("password", "x"), TEST_KEY=self.sim.get("sharedKey", "x"))
+
+    @staticmethod
+    def default_settings():
+        return {}
+
+    def _start_simulator(self, patients, seed, extra):
+        out = open(self.folder / "simulator.json", "wb")
+        self.simulator = subprocess.Popen(
+            [self.binary, "simulate", "--epr-port", "0", "--mesh-port", "0", "--patients", str(patients), "--seed", str(seed), *extra],
+            stdout=out, stderr=open(self.folder / "simulator.log", "wb"))
+        deadline = time.time() + 60
+        while time.time() < deadline:
+            text = (self.folder / "simulator.json").read_text()
+            if text.strip().endswith("}"):
+                self.sim = json.loads(text)
+                return
+            if self.simulator.poll() is not None:
+                break
+            time.sleep(0.05)
+        raise RuntimeError("the simulator did not start: " + (self.folder / "simulator.log").read_text()[-2000:])
+
+    def start_gateway(self, *args, fault=None):
+        env = dict(self.env)
+        if fault:
+            env["TRIBUTARY_FAULT"] = fault
+        return subprocess.Popen([self.binary, "run", "-c", str(self.config), *args], stdout=subprocess.PIPE, stderr=self.log, env=env, text=True)
+
+    def run_until_drained(self, timeout=300):
+        """The closing account as text and the exit code."""
+        gateway = self.start_gateway("--until-drained")
+        try:
+            out, _ = gateway.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            status = "no status"
+            try:
+                status = get(f"http://127.0.0.1:{self.admin_port}/status")
+            except OSError:
+                pass
+            gateway.kill()
+            gateway.communicate()
+            return f"it did not drain in {timeout} s: {status}", 99
+        return out, gateway.returncode
+
+    def drop_file(self, name, text):
+        part = self.drop / "in" / ("." + name)
+        part.write_text(text)
+        part.rename(self.drop / "in" / name)
+
+    def national(self):
+        return json.loads(get(self.sim["national"]))
+
+    def status(self):
+        return json.loads(get(f"http://127.0.0.1:{self.admin_port}/status"))
+
+    def reconcile(self):
+        return json.loads(get(f"http://127.0.0.1:{self.admin_port}/reconcile", timeout=60))
+
+    def close(self, keep=False):
+        self.log.close()
+        if self.simulator:
+            self.simulator.send_signal(signal.SIGTERM)
+            try:
+                self.simulator.wait(10)
+            except subprocess.TimeoutExpired:
+                self.simulator.kill()
+                self.simulator.wait()
+        if keep:
+            print(f"kept: {self.folder}")
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def closing(text):
+    """Counts of a closing line: {'resources': …, 'rows': …, 'accepted': …, 'rejected': …, 'quarantined': …, 'unaccounted': …}."""
+    last = [line for line in text.splitlines() if " unaccounted" in line]
+    if not last:
+        return {}
+    counts = {}
+    for part in last[-1].split(":", 1)[1].split(","):
+        number, word = part.split()
+        counts[word] = int(number)
+    return counts
+
+
+class Checks:
+    """Counts what held and what did not; says only what did not."""
+
+    def __init__(self):
+        self.passed = self.failed = 0
+
+    def check(self, held, what):
+        if held:
+            self.passed += 1
+        else:
+            self.failed += 1
+            print(f"FAILED: {what}", flush=True)
+        return held
+
+    def equal(self, got, wanted, what):
+        return self.check(got == wanted, f"{what}: {got!r}, not {wanted!r}")
+
+    def finish(self):
+        print(f"{self.passed} passed, {self.failed} failed")
+        raise SystemExit(1 if self.failed else 0)
