@@ -134,7 +134,11 @@ TypeSet Checker::check(Expr* e, const Scope& scope, const TypeSet& input, bool h
     case Op::kVariable: set = checkVariable(e); break;
     case Op::kMember:
     case Op::kTypeFilter: set = checkMember(e, input, head); break;
-    case Op::kFunction: set = checkFunction(e, scope, input); break;
+    case Op::kFunction:
+      set = checkFunction(e, scope, input);
+      // At the head of a path its input is $this, which is not constant; iif() alone looks at its arguments only.
+      if (head && e->function != FunctionId::kIif) e->constant = false;
+      break;
     case Op::kIndexer:
       check(e->children[0], scope, scope.self, true);
       if (input.unordered) warn(*e, "an index into a collection without order");
@@ -238,7 +242,8 @@ TypeSet Checker::checkElement(Expr* e, const TypeSet& input) {
       set.many = set.many || element.repeats;
       if (element.type == kNoType) open = true;
     }
-    if (input.types.size() == 1 && !found.empty()) {
+    const bool named = std::all_of(found.begin(), found.end(), [](const Element& x) { return x.name != fhir::kNoName; });
+    if (input.types.size() == 1 && !found.empty() && named) {
       e->owner = type.id;
       e->elements.assign(found.begin(), found.end());
     }

@@ -85,7 +85,13 @@ void Evaluator::Impl::memberNamed(const Value& v, fhir::NameId name, std::string
   const TypeId type = v.type();
   if (type != kNoType) {
     const auto found = lookup(type, name, text);
-    for (const Element& element : found) collect(document, object, element.name, element.type, out);
+    for (const Element& element : found) {
+      if (element.name != fhir::kNoName) {
+        collect(document, object, element.name, element.type, out);
+      } else if (const NodeIndex node = document.member(object, text); node != kNoNode) {
+        collect(document, object, document[node].name, element.type, out);
+      }
+    }
     if (!found.empty()) return;
     if (object != v.companionIndex() && types.definitions()->typeKind(type) != terminology::TypeKind::kLogical) return;
   }
