@@ -19,7 +19,7 @@ enum class CellKind : std::uint8_t {
   kBoolean,  // text "true" or "false"
   kNumber,   // text as in the resource, or the canonical decimal of a computed value
   kString,   // also dates, times, codes: everything that JSON writes with quotes; text is unescaped
-  kJson,     // a complex element: text is its JSON as it stands in the document
+  kJson,     // a complex element: text is its JSON, on one line
   kList,     // a collection column: `items` (may be empty); text is empty
 };
 

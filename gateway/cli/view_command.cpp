@@ -1,0 +1,189 @@
+#include "cli/view_command.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "cli/resource_input.h"
+#include "fhir/bundle.h"
+#include "fhir/names.h"
+#include "terminology/terminology.h"
+#include "views/row_writer.h"
+#include "views/runner.h"
+#include "views/view.h"
+
+namespace tributary::cli {
+namespace {
+
+struct ViewOptions {
+  std::string view;
+  std::vector<std::string> files, terminology;
+  views::RowFormat format = views::RowFormat::kCsv;
+  bool strict = false, national = false, plan = false, quiet = false;
+};
+
+// Rows collect here and leave for stdout in larger pieces.
+class Output {
+ public:
+  std::string text;
+
+  void flush(bool all) {
+    constexpr std::size_t kEnough = std::size_t{1} << 16;
+    if (text.size() < kEnough && !all) return;
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() ||
+        (all && std::fflush(stdout) != 0)) {
+      failWith(fail(ErrorCode::kUnavailable, "standard output takes no more").error());
+    }
+    text.clear();
+  }
+};
+
+class ViewRun {
+ public:
+  ViewRun(const views::View& view, const fhirpath::Environment& environment, const ViewOptions& options)
+      : view_(view), options_(options), runner_(environment) {
+    writer_ = views::RowWriter::make(options.format, view, out_.text);
+  }
+
+  void run(ResourceInput& input) {
+    writer_->begin();
+    auto result = input.run(
+        [&](const InputResource& resource) {
+          take(resource);
+          progress_.tick(input, resources_);
+          return true;
+        },
+        [&](std::string_view file, const Issue& issue) { problem(file, issue); });
+    progress_.clear();
+    writer_->end();
+    out_.flush(true);
+    if (!result) failWith(result.error());
+  }
+
+  int finish() const {
+    if (!options_.quiet) {
+      std::fprintf(stderr, "%zu rows of %llu resources", writer_->rows(),
+                   static_cast<unsigned long long>(resources_));
+      if (other_types_ > 0) {
+        std::fprintf(stderr, ", %llu of other types", static_cast<unsigned long long>(other_types_));
+      }
+      if (filtered_ > 0) std::fprintf(stderr, ", %llu filtered", static_cast<unsigned long long>(filtered_));
+      if (problems_ > 0)
+        std::fprintf(stderr, ", %llu with problems", static_cast<unsigned long long>(problems_));
+      std::fprintf(stderr, "\n");
+    }
+    return problems_ > 0 ? kExitData : 0;
+  }
+
+ private:
+  void take(const InputResource& resource) {
+    const fhirpath::Value root = runner_.evaluator().root(*resource.document);
+    // A Bundle stands for the resources in it, unless the view is about Bundles.
+    const fhir::Bundle bundle(*resource.document);
+    if (bundle.valid() && view_.resource() != "Bundle") {
+      for (const fhir::BundleEntry& entry : bundle) {
+        if (entry.resource != fhir::kNoNode) {
+          one(resource, fhirpath::Value::node(*resource.document, entry.resource, terminology::kNoType));
+        }
+      }
+      return;
+    }
+    one(resource, root);
+  }
+
+  void one(const InputResource& from, const fhirpath::Value& value) {
+    ++resources_;
+    writer_->mark();
+    auto outcome = runner_.run(view_, value, *writer_);
+    if (!outcome) {
+      writer_->rollback();
+      Issue issue = std::move(outcome).error();
+      issue.line = static_cast<std::uint32_t>(from.line);
+      issue.column = 1;
+      problem(from.file, issue);
+    } else {
+      other_types_ += outcome->other_type ? 1 : 0;
+      filtered_ += outcome->filtered_by != views::Outcome::kNone ? 1 : 0;
+    }
+    out_.flush(false);
+  }
+
+  void problem(std::string_view file, const Issue& issue) {
+    constexpr std::uint64_t kShown = 20;
+    ++problems_;
+    if (problems_ > kShown) return;
+    progress_.clear();
+    printIssue(file, issue);
+    if (problems_ == kShown) std::fprintf(stderr, "(further problems are only counted)\n");
+  }
+
+  const views::View& view_;
+  const ViewOptions& options_;
+  views::Runner runner_;
+  Output out_;
+  std::unique_ptr<views::RowWriter> writer_;
+  ProgressLine progress_;
+  std::uint64_t resources_ = 0, other_types_ = 0, filtered_ = 0, problems_ = 0;
+};
+
+void runView(const ViewOptions& options) {
+  auto definitions = terminology::Definitions::open(definitionsPath());
+  if (!definitions) failWith(definitions.error());
+  views::CompileOptions compile;
+  compile.definitions = definitions->get();
+  compile.strict = options.strict;
+  compile.national_functions = options.national;
+  auto view = views::compileFile(options.view, compile);
+  if (!view) {
+    for (const views::Problem& problem : view.error()) std::fprintf(stderr, "%s\n", problem.render().c_str());
+    exitWith(kExitUsage);
+  }
+  for (const views::Problem& problem : (*view)->warnings())
+    std::fprintf(stderr, "%s\n", problem.render().c_str());
+  if (options.plan) {
+    std::fputs((*view)->describe().c_str(), stdout);
+    return;
+  }
+  const std::vector<std::filesystem::path> overlays(options.terminology.begin(), options.terminology.end());
+  auto terminology = terminology::Terminology::load(*definitions, overlays);
+  if (!terminology) failWith(terminology.error());
+  fhirpath::Environment environment;
+  environment.definitions = definitions->get();
+  environment.terminology = terminology->get();
+  environment.now = SystemClock().now();
+  environment.zone_minutes = localZoneMinutes();
+  ResourceInput input(options.files, *definitions);
+  ViewRun run(**view, environment, options);
+  run.run(input);
+  if (const int code = run.finish(); code != 0) exitWith(code);
+}
+
+}  // namespace
+
+void addViewCommand(CLI::App& root) {
+  CLI::App* command =
+      root.add_subcommand("view", "Rows of a ViewDefinition (SQL-on-FHIR v2) from NDJSON, JSON or XML");
+  auto options = std::make_shared<ViewOptions>();
+  const std::map<std::string, views::RowFormat> formats = {{"csv", views::RowFormat::kCsv},
+                                                           {"ndjson", views::RowFormat::kNdjson},
+                                                           {"table", views::RowFormat::kTable}};
+  command->add_option("view", options->view, "The ViewDefinition")->required();
+  command->add_option("file", options->files, "NDJSON (also gzip), JSON or XML; none or -: standard input");
+  command->add_option("-o,--output", options->format, "csv, ndjson or table")
+      ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case))
+      ->default_str("csv");
+  command->add_flag("--strict", options->strict, "Unknown elements are errors");
+  command->add_flag("--national", options->national,
+                    "Allow resolve() and translate(), beyond the shareable profile");
+  command->add_option("--terminology", options->terminology,
+                      "Folder or file with ConceptMaps, ValueSets, CodeSystems");
+  command->add_flag("--plan", options->plan, "Print how the view will run, and stop");
+  command->add_flag("-q,--quiet", options->quiet, "No count at the end");
+  command->callback([options] { runView(*options); });
+}
+
+}  // namespace tributary::cli

@@ -1,0 +1,505 @@
+#include "views/internal/definition.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+namespace tributary::views::internal {
+namespace {
+
+using fhir::Document;
+using fhir::Kind;
+using fhir::kNoNode;
+using fhir::NodeIndex;
+
+constexpr std::array<std::string_view, 36> kViewMembers = {"resourceType",
+                                                           "id",
+                                                           "meta",
+                                                           "implicitRules",
+                                                           "language",
+                                                           "text",
+                                                           "contained",
+                                                           "extension",
+                                                           "modifierExtension",
+                                                           "url",
+                                                           "identifier",
+                                                           "version",
+                                                           "versionAlgorithmString",
+                                                           "versionAlgorithmCoding",
+                                                           "name",
+                                                           "title",
+                                                           "status",
+                                                           "experimental",
+                                                           "date",
+                                                           "publisher",
+                                                           "contact",
+                                                           "description",
+                                                           "useContext",
+                                                           "jurisdiction",
+                                                           "purpose",
+                                                           "copyright",
+                                                           "copyrightLabel",
+                                                           "resource",
+                                                           "profile",
+                                                           "fhirVersion",
+                                                           "constant",
+                                                           "where",
+                                                           "select",
+                                                           "approvalDate",
+                                                           "lastReviewDate",
+                                                           "effectivePeriod"};
+constexpr std::array<std::string_view, 8> kSelectMembers = {"column",   "select", "forEach", "forEachOrNull",
+                                                            "unionAll", "repeat", "id",      "extension"};
+constexpr std::array<std::string_view, 8> kColumnMembers = {"path", "name", "description", "collection",
+                                                            "type", "tag",  "id",          "extension"};
+constexpr std::array<std::string_view, 4> kWhereMembers = {"path", "description", "id", "extension"};
+constexpr std::array<std::string_view, 19> kConstantMembers = {
+    "valueBase64Binary", "valueBoolean", "valueCanonical", "valueCode",        "valueDate",
+    "valueDateTime",     "valueDecimal", "valueId",        "valueInstant",     "valueInteger",
+    "valueInteger64",    "valueOid",     "valueString",    "valuePositiveInt", "valueTime",
+    "valueUnsignedInt",  "valueUri",     "valueUrl",       "valueUuid"};
+constexpr std::array<std::string_view, 3> kConstantOthers = {"name", "id", "extension"};
+constexpr std::array<std::string_view, 4> kStatuses = {"draft", "active", "retired", "unknown"};
+
+constexpr std::string_view kNameRemedy =
+    "Begin with a letter and use letters, digits and underscores only, so that any database takes the name.";
+
+bool isName(std::string_view name) {
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  return !name.empty() && letter(name.front()) &&
+         std::ranges::all_of(name, [&](char c) { return letter(c) || (c >= '0' && c <= '9') || c == '_'; });
+}
+
+std::string indexed(std::string_view parent, std::string_view name, std::size_t i) {
+  std::string path(parent);
+  if (!path.empty()) path += '.';
+  path += name;
+  return path + '[' + std::to_string(i) + ']';
+}
+
+std::string joined(std::string_view parent, std::string_view name) {
+  return parent.empty() ? std::string(name) : std::string(parent) + '.' + std::string(name);
+}
+
+std::string_view kindText(Kind kind) {
+  switch (kind) {
+    case Kind::kNull:
+      return "null";
+    case Kind::kFalse:
+    case Kind::kTrue:
+      return "a boolean";
+    case Kind::kNumber:
+      return "a number";
+    case Kind::kString:
+      return "a string";
+    case Kind::kArray:
+      return "a list";
+    case Kind::kObject:
+      return "an object";
+  }
+  return "something else";
+}
+
+class Reader {
+ public:
+  Reader(const Document& document, Problems& problems) : document_(document), problems_(problems) {}
+
+  Definition read() {
+    Definition out;
+    const NodeIndex root = document_.root();
+    readTop(root, out);
+    const NodeIndex resource = member(root, "resource");
+    if (resource == kNoNode) {
+      structure("resource", root, "the ViewDefinition names no resource",
+                "Add \"resource\": \"Patient\" (or whatever type the rows come from).");
+    } else if (auto name = string(resource, "resource")) {
+      out.resource = *name;
+      if (out.resource.empty()) {
+        structure("resource", resource, "the resource type is empty",
+                  "Name a FHIR resource type, such as Patient.");
+      }
+    }
+    items(root, "", "constant",
+          [&](NodeIndex node, std::string path) { readConstant(node, std::move(path), out); });
+    items(root, "", "where", [&](NodeIndex node, std::string path) { readWhere(node, path, out); });
+    const NodeIndex select = member(root, "select");
+    if (select == kNoNode) {
+      structure("select", root, "the ViewDefinition has no select", "Add \"select\": [{\"column\": [...]}].");
+    } else {
+      items(root, "", "select", [&](NodeIndex node, std::string path) {
+        out.selects.push_back(readSelect(node, std::move(path), 1));
+      });
+      if (out.selects.empty() && !problems_.failed()) {
+        structure("select", select, "select is an empty list", "Add at least one select with a column.");
+      }
+    }
+    return out;
+  }
+
+ private:
+  void structure(std::string path, NodeIndex node, std::string text, std::string remedy) {
+    problems_.add(Severity::kError, "view-structure", std::move(path), node, std::move(text),
+                  std::move(remedy));
+  }
+
+  NodeIndex member(NodeIndex object, std::string_view name) const { return document_.member(object, name); }
+
+  std::optional<std::string> string(NodeIndex node, std::string_view path) {
+    if (document_[node].kind != Kind::kString) {
+      structure(
+          std::string(path), node,
+          std::string(path) + " must be a string, but is " + std::string(kindText(document_[node].kind)),
+          "Write it in double quotes.");
+      return std::nullopt;
+    }
+    return std::string(document_.scalar(node));
+  }
+
+  std::string optionalString(NodeIndex object, std::string_view parent, std::string_view name) {
+    const NodeIndex node = member(object, name);
+    if (node == kNoNode) return {};
+    return string(node, joined(parent, name)).value_or("");
+  }
+
+  std::optional<Text> text(NodeIndex object, std::string_view parent, std::string_view name) {
+    const NodeIndex node = member(object, name);
+    if (node == kNoNode) return std::nullopt;
+    Text out{{}, joined(parent, name), node};
+    auto value = string(node, out.path);
+    if (!value) return std::nullopt;
+    out.value = std::move(*value);
+    return out;
+  }
+
+  // Calls f for each object of the list `name`.
+  template <class F>
+  void items(NodeIndex object, std::string_view parent, std::string_view name, F f) {
+    const NodeIndex list = member(object, name);
+    if (list == kNoNode) return;
+    if (document_[list].kind != Kind::kArray) {
+      structure(
+          joined(parent, name), list,
+          joined(parent, name) + " must be a list, but is " + std::string(kindText(document_[list].kind)),
+          "Put it in square brackets.");
+      return;
+    }
+    std::size_t i = 0;
+    for (NodeIndex node = list + 1; node < document_[list].next; node = document_[node].next, ++i) {
+      std::string path = indexed(parent, name, i);
+      if (document_[node].kind != Kind::kObject) {
+        structure(path, node,
+                  path + " must be an object, but is " + std::string(kindText(document_[node].kind)),
+                  "Put it in curly brackets.");
+        continue;
+      }
+      f(node, std::move(path));
+    }
+  }
+
+  // Members nobody knows: a misspelt forEachOrNull must not be passed over in silence.
+  void known(NodeIndex object, std::string_view parent, std::span<const std::string_view> first,
+             std::span<const std::string_view> second, Severity severity) {
+    for (NodeIndex node = object + 1; node < document_[object].next; node = document_[node].next) {
+      const std::string_view name = document_.name(node);
+      if (std::ranges::count(first, name) != 0 || std::ranges::count(second, name) != 0) continue;
+      std::string_view near = nearestName(name, first);
+      if (near.empty()) near = nearestName(name, second);
+      problems_.add(severity, "view-structure", joined(parent, name), node,
+                    "'" + std::string(name) + "' is not known here",
+                    near.empty() ? "Remove it." : "Did you mean '" + std::string(near) + "'?");
+    }
+  }
+
+  void readTop(NodeIndex root, Definition& out) {
+    known(root, "", kViewMembers, {}, Severity::kWarning);
+    const NodeIndex type = member(root, "resourceType");
+    if (type != kNoNode && document_.scalar(type) != "ViewDefinition") {
+      structure("resourceType", type, "this is not a ViewDefinition",
+                "Set \"resourceType\": \"ViewDefinition\".");
+    }
+    out.name = optionalString(root, "", "name");
+    out.url = optionalString(root, "", "url");
+    out.title = optionalString(root, "", "title");
+    out.status = optionalString(root, "", "status");
+    if (!out.name.empty() && !isName(out.name)) {
+      problems_.add(Severity::kError, "view-name", "name", member(root, "name"),
+                    "'" + out.name + "' is no name for a table", std::string(kNameRemedy));
+    }
+    if (!out.status.empty() && std::ranges::count(kStatuses, out.status) == 0) {
+      structure("status", member(root, "status"), "'" + out.status + "' is no publication status",
+                "Use draft, active, retired or unknown.");
+    }
+  }
+
+  void readConstant(NodeIndex node, std::string path, Definition& out) {
+    known(node, path, kConstantMembers, kConstantOthers, Severity::kError);
+    ConstantDefinition constant;
+    auto name = text(node, path, "name");
+    if (!name) {
+      problems_.add(Severity::kError, "view-constant", path, node, "the constant has no name",
+                    "Add \"name\"; expressions then use it as %name.");
+      return;
+    }
+    if (!isName(name->value)) {
+      problems_.add(Severity::kError, "view-name", name->path, name->node,
+                    "'" + name->value + "' is no name for a constant", std::string(kNameRemedy));
+    }
+    for (const ConstantDefinition& other : out.constants) {
+      if (other.name.value == name->value) {
+        problems_.add(Severity::kError, "view-constant", name->path, name->node,
+                      "the constant '" + name->value + "' is there twice", "Remove one of them.");
+      }
+    }
+    unsigned values = 0;
+    for (NodeIndex i = node + 1; i < document_[node].next; i = document_[i].next) {
+      const std::string_view member_name = document_.name(i);
+      if (std::ranges::count(kConstantMembers, member_name) == 0) continue;
+      ++values;
+      constant.type = member_name.substr(5);
+      if (constant.type != "String")
+        constant.type[0] = static_cast<char>(constant.type[0] | 0x20);
+      else
+        constant.type = "string";
+      constant.text = document_.scalar(i);
+      checkConstant(constant.type, i, joined(path, member_name));
+    }
+    if (values != 1) {
+      problems_.add(Severity::kError, "view-constant", path, node,
+                    "the constant '" + name->value + "' has " + (values == 0 ? "no value" : "several values"),
+                    "Give it exactly one of valueString, valueCode, valueInteger, valueDate, ...");
+      return;
+    }
+    constant.name = std::move(*name);
+    out.constants.push_back(std::move(constant));
+  }
+
+  void checkConstant(std::string_view type, NodeIndex node, std::string path) {
+    const Kind kind = document_[node].kind;
+    bool good = kind == Kind::kString;
+    std::string_view wanted = "a string";
+    if (type == "boolean") {
+      good = kind == Kind::kTrue || kind == Kind::kFalse;
+      wanted = "true or false, without quotes";
+    } else if (type == "decimal" || type == "integer" || type == "positiveInt" || type == "unsignedInt") {
+      good = kind == Kind::kNumber;
+      wanted = "a number, without quotes";
+    } else if (type == "integer64") {
+      good = kind == Kind::kNumber || kind == Kind::kString;
+      wanted = "a number";
+    }
+    if (!good) {
+      problems_.add(Severity::kError, "view-constant", std::move(path), node,
+                    "a constant of type " + std::string(type) + " cannot be " + std::string(kindText(kind)),
+                    "Write " + std::string(wanted) + ".");
+    }
+  }
+
+  void readWhere(NodeIndex node, const std::string& path, Definition& out) {
+    known(node, path, kWhereMembers, {}, Severity::kError);
+    if (auto expression = text(node, path, "path")) {
+      out.where.push_back(std::move(*expression));
+    } else if (member(node, "path") == kNoNode) {
+      structure(path, node, "the filter has no path",
+                "Add \"path\" with a FHIRPath expression that gives a boolean.");
+    }
+  }
+
+  ColumnDefinition readColumn(NodeIndex node, std::string path) {
+    known(node, path, kColumnMembers, {}, Severity::kError);
+    ColumnDefinition column;
+    column.location = path;
+    if (auto name = text(node, path, "name")) {
+      column.name = std::move(*name);
+      if (!isName(column.name.value)) {
+        problems_.add(Severity::kError, "view-name", column.name.path, column.name.node,
+                      "'" + column.name.value + "' is no name for a column", std::string(kNameRemedy));
+      }
+    } else if (member(node, "name") == kNoNode) {
+      structure(path, node, "the column has no name", "Add \"name\".");
+    }
+    if (auto expression = text(node, path, "path")) {
+      column.path = std::move(*expression);
+    } else if (member(node, "path") == kNoNode) {
+      structure(path, node, "the column has no path", "Add \"path\" with a FHIRPath expression.");
+    }
+    column.type = optionalString(node, path, "type");
+    constexpr std::string_view kTypeBase = "http://hl7.org/fhir/StructureDefinition/";
+    if (column.type.starts_with(kTypeBase)) column.type.erase(0, kTypeBase.size());
+    column.description = optionalString(node, path, "description");
+    if (const NodeIndex collection = member(node, "collection"); collection != kNoNode) {
+      const Kind kind = document_[collection].kind;
+      if (kind != Kind::kTrue && kind != Kind::kFalse) {
+        structure(joined(path, "collection"), collection, "collection must be true or false",
+                  "Write true or false.");
+      }
+      column.collection = kind == Kind::kTrue;
+    }
+    items(node, path, "tag", [&](NodeIndex tag, const std::string& tag_path) {
+      column.tags.emplace_back(optionalString(tag, tag_path, "name"), optionalString(tag, tag_path, "value"));
+    });
+    return column;
+  }
+
+  SelectDefinition readSelect(NodeIndex node, std::string path, unsigned depth) {
+    SelectDefinition out;
+    out.node = node;
+    if (depth > kMaxSelectDepth) {
+      structure(path, node, "selects are nested too deeply", "Nest at most 64 of them.");
+      return out;
+    }
+    known(node, path, kSelectMembers, {}, Severity::kError);
+    out.for_each = text(node, path, "forEach");
+    out.for_each_or_null = text(node, path, "forEachOrNull");
+    readRepeat(node, path, out);
+    const int iterations = (member(node, "forEach") != kNoNode) + (member(node, "forEachOrNull") != kNoNode) +
+                           (member(node, "repeat") != kNoNode);
+    if (iterations > 1) {
+      structure(path, node, "forEach, forEachOrNull and repeat exclude each other",
+                "Keep one of them, and put the others into a nested select.");
+    }
+    items(node, path, "column", [&](NodeIndex column, std::string column_path) {
+      if (++columns_ > kMaxColumns) return;
+      out.columns.push_back(readColumn(column, std::move(column_path)));
+    });
+    items(node, path, "select", [&](NodeIndex select, std::string select_path) {
+      out.selects.push_back(readSelect(select, std::move(select_path), depth + 1));
+    });
+    items(node, path, "unionAll", [&](NodeIndex select, std::string select_path) {
+      out.unions.push_back(readSelect(select, std::move(select_path), depth + 1));
+    });
+    if (columns_ > kMaxColumns && !told_columns_) {
+      told_columns_ = true;
+      structure(path, node, "the view has too many columns", "Use at most 4096.");
+    }
+    if (out.columns.empty() && out.selects.empty() && out.unions.empty() && !problems_.failed()) {
+      structure(path, node, "the select has no column, no select and no unionAll", "Add \"column\": [...].");
+    }
+    out.location = std::move(path);
+    return out;
+  }
+
+  void readRepeat(NodeIndex node, const std::string& path, SelectDefinition& out) {
+    const NodeIndex list = member(node, "repeat");
+    if (list == kNoNode) return;
+    const std::string list_path = joined(path, "repeat");
+    if (document_[list].kind != Kind::kArray) {
+      structure(list_path, list, "repeat must be a list of paths", "Write \"repeat\": [\"item\"].");
+      return;
+    }
+    std::size_t i = 0;
+    for (NodeIndex item = list + 1; item < document_[list].next; item = document_[item].next, ++i) {
+      std::string item_path = list_path + '[' + std::to_string(i) + ']';
+      if (auto value = string(item, item_path))
+        out.repeat.push_back({std::move(*value), std::move(item_path), item});
+    }
+    if (i == 0) structure(list_path, list, "repeat is an empty list", "Name at least one path.");
+  }
+
+  const Document& document_;
+  Problems& problems_;
+  std::size_t columns_ = 0;
+  bool told_columns_ = false;
+};
+
+// Levenshtein, for short names only.
+std::size_t distance(std::string_view a, std::string_view b) {
+  constexpr std::size_t kMost = 32;
+  if (a.size() > kMost || b.size() > kMost) return kMost;
+  std::array<std::size_t, kMost + 1> row{};
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t up = row[j];
+      const bool same = (a[i - 1] | 0x20) == (b[j - 1] | 0x20);
+      row[j] = std::min({row[j - 1] + 1, up + 1, diagonal + (same ? 0 : 1)});
+      diagonal = up;
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+Definition readDefinition(const fhir::Document& document, Problems& problems) {
+  return Reader(document, problems).read();
+}
+
+std::string_view nearestName(std::string_view wrong, std::span<const std::string_view> names) {
+  std::string_view best;
+  std::size_t best_distance = std::max<std::size_t>(2, wrong.size() / 3) + 1;
+  for (const std::string_view name : names) {
+    const std::size_t d = distance(wrong, name);
+    if (d < best_distance) {
+      best_distance = d;
+      best = name;
+    }
+  }
+  return best;
+}
+
+void Problems::add(Severity severity, std::string rule, std::string path, fhir::NodeIndex node,
+                   std::string text, std::string remedy) {
+  constexpr std::size_t kMost = 200;
+  if (severity <= Severity::kError) failed_ = true;
+  if (all_.size() >= kMost) return;
+  Problem problem;
+  problem.issue.severity = severity;
+  problem.issue.rule = std::move(rule);
+  problem.issue.path = std::move(path);
+  problem.issue.text = std::move(text);
+  problem.issue.remedy = std::move(remedy);
+  if (node != fhir::kNoNode) {
+    const fhir::Position position = document_.position(node);
+    problem.issue.offset = position.offset;
+    problem.issue.line = position.line;
+    problem.issue.column = position.column;
+  }
+  problem.file = file_;
+  all_.push_back(std::move(problem));
+}
+
+void Problems::addDiagnostic(Severity severity, const Text& where, const fhirpath::Diagnostic& diagnostic) {
+  std::string text = diagnostic.message;
+  std::string remedy;
+  if (!diagnostic.suggestion.empty()) {
+    remedy = "Did you mean '" + diagnostic.suggestion + "'?";
+  } else if (!diagnostic.expected.empty()) {
+    remedy = "Expected " + diagnostic.expected + ".";
+  }
+  add(severity, "view-fhirpath", where.path, where.node, std::move(text), std::move(remedy));
+  if (all_.empty()) return;
+  Problem& problem = all_.back();
+  // The column of the very character, where the JSON string has no escapes (and so no line breaks).
+  if ((document_[where.node].flags & fhir::kEscaped) == 0) {
+    problem.issue.column += static_cast<std::uint32_t>(diagnostic.offset);
+    problem.issue.offset += diagnostic.offset;
+  }
+  if (!diagnostic.source_line.empty()) {
+    problem.excerpt = diagnostic.source_line + '\n' + std::string(diagnostic.column - 1, ' ') + '^';
+    if (diagnostic.length > 1) problem.excerpt.append(std::min<std::size_t>(diagnostic.length - 1, 120), '~');
+  }
+}
+
+}  // namespace tributary::views::internal
+
+namespace tributary::views {
+
+std::string Problem::render() const {
+  std::string out = file.empty() ? std::string("view") : file;
+  if (issue.line != 0) out += ':' + std::to_string(issue.line) + ':' + std::to_string(issue.column);
+  out += issue.severity <= Severity::kError ? ": error: " : ": warning: ";
+  out += issue.text;
+  if (!issue.path.empty()) out += " (" + issue.path + ')';
+  std::size_t begin = 0;
+  while (begin < excerpt.size()) {
+    const std::size_t end = std::min(excerpt.find('\n', begin), excerpt.size());
+    out += "\n    " + excerpt.substr(begin, end - begin);
+    begin = end + 1;
+  }
+  if (!issue.remedy.empty()) out += "\n  " + issue.remedy;
+  return out;
+}
+
+}  // namespace tributary::views
