@@ -1,0 +1,82 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "deliver/destination.h"
+
+namespace tributary::deliver {
+
+enum class FileForm : std::uint8_t { kCsvZip, kNdjson };
+
+struct TableLayout {
+  std::string name = {};                  // of the national table: also the file's name
+  std::vector<std::string> columns = {};  // in the order of the file
+};
+
+struct AssemblyOptions {
+  FileForm form = FileForm::kCsvZip;
+  std::string submission_id = {};
+  std::string collection = {};
+  Instant window_from{}, window_to{};
+  bool continuous = false;
+  Instant generated{};  // goes into the manifest; part of the bytes
+  std::filesystem::path
+      folder;  // where the file is made: <folder>/<submission id>.<ext>, durable on finish()
+  std::uint64_t max_rows_per_table = 50'000'000;
+  int compression_level = 6;
+};
+
+struct TableCount {
+  std::string table = {};
+  std::uint64_t upserts = 0, deletes = 0;
+};
+
+struct AssembledFile {
+  Submission submission = {};           // ready to be given to a Destination
+  std::vector<TableCount> counts = {};  // tables with rows, in order
+  std::uint64_t rows = 0;
+};
+
+// Writes one submission's file. Rows come in the order of the tables given at the start, within a table in
+// the caller's order, which is part of the bytes. Deletes may stand between upserts: in a zip they are
+// gathered and follow in a file of their own. Memory does not grow with the number of rows.
+class Assembler {
+ public:
+  static Result<Assembler> create(AssemblyOptions options, std::vector<TableLayout> tables);
+  Assembler(Assembler&&) noexcept;
+  Assembler& operator=(Assembler&&) noexcept;
+  ~Assembler();  // unfinished: the partial file is removed
+
+  // `table` is an index into the tables. `cells` has one text a column; "" is an empty cell. Returns the
+  // row's number in the file (from 1, per table and action), by which receipts name it.
+  Result<std::uint64_t> add(std::size_t table, std::span<const std::string_view> cells,
+                            bool is_delete = false);
+  Result<AssembledFile> finish();
+
+ private:
+  struct Impl;
+  explicit Assembler(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// A source of rows in that order; next() fills `row` and returns false at the end.
+struct Row {
+  std::size_t table = 0;
+  bool is_delete = false;
+  std::vector<std::string_view> cells;  // live until the next call
+};
+using RowSource = std::function<Result<bool>(Row& row)>;
+// create, add all, finish. `numbered` (if given) hears each row's number.
+Result<AssembledFile> assemble(
+    AssemblyOptions options, std::vector<TableLayout> tables, const RowSource& source,
+    const std::function<Result<void>(const Row&, std::uint64_t number)>& numbered = {});
+
+}  // namespace tributary::deliver
