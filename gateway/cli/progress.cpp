@@ -105,4 +105,17 @@ std::uint64_t printAccount(const store::Reconciliation& counts, const std::strin
   return unaccounted;
 }
 
+void printTimings(const pipeline::GatewayStatus& status, double seconds) {
+  const std::pair<const char*, std::uint64_t> stages[] = {
+      {"intake (parse, place, journal)", status.intake_ns}, {"load subjects", status.load_ns}, {"parse", status.parse_ns},
+      {"project and check", status.project_ns},             {"commit rows", status.commit_ns}, {"write files", status.assemble_ns}};
+  double total = 0;
+  for (const auto& [name, ns] : stages) total += static_cast<double>(ns);
+  std::printf("\nStages, over all threads\n");
+  for (const auto& [name, ns] : stages) {
+    std::printf("  %-32s %8.2f s %5.1f %%\n", name, static_cast<double>(ns) / 1e9, total > 0 ? 100 * static_cast<double>(ns) / total : 0.0);
+  }
+  std::printf("  drained after %.3f s\n", seconds);
+}
+
 }  // namespace tributary::cli

@@ -24,4 +24,7 @@ class Progress {
 // The final account of a drained gateway: tables of rows and reasons on stdout. Returns what could not be accounted for.
 std::uint64_t printAccount(const store::Reconciliation& counts, const std::string& closing_name);
 
+// Where the time of a run went, by stage, over all threads.
+void printTimings(const pipeline::GatewayStatus& status, double seconds);
+
 }  // namespace tributary::cli

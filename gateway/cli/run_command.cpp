@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <memory>
 
 #include "base/clock.h"
@@ -17,7 +18,7 @@ namespace {
 struct Options {
   std::string config;
   bool until_drained = false;
-  bool progress = false;
+  bool progress = false, journal_only = false, timings = false;
   std::string closing = "run";
 };
 
@@ -46,27 +47,36 @@ class Signals {
 void run(const Options& options) {
   Signals signals;  // before any thread starts
   static const SystemClock clock;
-  auto gateway = pipeline::Gateway::create(requireConfig(options.config), {definitionsPath(), shareFolder("fhir-mappings")}, clock);
+  pipeline::Config config = requireConfig(options.config);
+  config.journal_only = options.journal_only;
+  auto gateway = pipeline::Gateway::create(std::move(config), {definitionsPath(), shareFolder("fhir-mappings")}, clock);
   if (!gateway) failWith(gateway.error());
+  const auto begin = std::chrono::steady_clock::now();
   if (auto started = (*gateway)->start(); !started) failWith(started.error());
 
   Progress progress(**gateway, stderrIsTerminal());
   bool signalled = false;
   int drained = 0;
+  Instant drawn{};
+  auto end = begin;
   while (!signalled && drained < 3) {
-    signalled = signals.wait(Duration{options.progress ? 250 : 500});
-    if (options.progress) progress.draw();
+    signalled = signals.wait(Duration{options.until_drained ? 20 : 250});
+    if (options.progress && clock.now() - drawn >= Duration{250}) {
+      progress.draw();
+      drawn = clock.now();
+    }
     if (!options.until_drained) continue;
     // Seen three times in a row, since work passes from stage to stage between two looks.
     drained = (*gateway)->drained() ? drained + 1 : 0;
-    bool caught_up = true;
-    for (const auto& source : (*gateway)->status().sources) caught_up = caught_up && source.caught_up;
-    if (caught_up && (*gateway)->status().store.dirty_subjects == 0) (*gateway)->hurry();
+    if (drained == 1) end = std::chrono::steady_clock::now();
+    if ((*gateway)->projected()) (*gateway)->hurry();
   }
   if (options.progress) progress.draw(true);
+  const pipeline::GatewayStatus status = (*gateway)->status();
   signals.release();
   (*gateway)->stop();
-  if (!options.until_drained) return;
+  if (!options.until_drained || options.journal_only) return;
+  if (options.timings) printTimings(status, std::chrono::duration<double>(end - begin).count());
   auto counts = (*gateway)->reconcile();
   if (!counts) failWith(counts.error());
   const std::uint64_t unaccounted = printAccount(*counts, options.closing);
@@ -81,6 +91,8 @@ void addRunCommand(CLI::App& root) {
   command->add_option("-c,--config", options->config, "Configuration file (TOML)")->required()->check(CLI::ExistingFile);
   command->add_flag("--until-drained", options->until_drained, "End when all sources are caught up and every row has its answer");
   command->add_flag("--progress", options->progress, "Show what happens on stderr");
+  command->add_flag("--journal-only", options->journal_only, "Take in, but project and deliver nothing");
+  command->add_flag("--timings", options->timings, "With --until-drained: where the time went");
   command->add_option("--closing", options->closing, "Name at the front of the closing line")->group("");
   command->callback([options] { run(*options); });
 }

@@ -1,6 +1,7 @@
 #include "ingest/intake.h"
 
 #include <algorithm>
+#include <chrono>
 #include <unordered_map>
 
 #include "base/hash.h"
@@ -54,6 +55,22 @@ std::string contentId(std::string_view body) { return "t" + sha256Hex(body).subs
 
 }  // namespace
 
+// Adds the time of a scope to IntakeContext::busy_ns.
+class Busy {
+ public:
+  explicit Busy(std::atomic<std::uint64_t>* total) : total_(total), start_(std::chrono::steady_clock::now()) {}
+  Busy(const Busy&) = delete;
+  Busy& operator=(const Busy&) = delete;
+  ~Busy() {
+    const auto spent = std::chrono::nanoseconds(std::chrono::steady_clock::now() - start_).count();
+    if (total_ != nullptr) total_->fetch_add(static_cast<std::uint64_t>(spent), std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<std::uint64_t>* total_;
+  std::chrono::steady_clock::time_point start_;
+};
+
 struct Intake::BundleNames {
   std::unordered_map<std::string_view, std::string> keys;  // fullUrl → Type/id
 };
@@ -69,6 +86,7 @@ void IntakeCounts::add(const IntakeCounts& other) {
 Intake::Intake(IntakeContext context, std::string source) : context_(std::move(context)), source_(std::move(source)) {}
 
 std::size_t Intake::add(std::string_view json, std::string_view where, std::uint64_t line) {
+  const Busy busy(context_.busy_ns);
   const std::size_t before = staged();
   fhir::ReadOptions options;
   // A Bundle may hold many resources; each of them is held to the limit of one.
@@ -261,6 +279,7 @@ void Intake::addReject(std::string_view raw, const Issue& issue, std::string_vie
 }
 
 Result<IntakeCounts> Intake::commit(std::span<const store::CursorMove> cursors) {
+  const Busy busy(context_.busy_ns);
   std::vector<store::AppendEntry> entries;
   entries.reserve(entries_.size());
   for (const Staged& staged : entries_) {

@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -38,6 +39,7 @@ struct IntakeContext {
   std::shared_ptr<const terminology::Definitions> definitions;
   std::shared_ptr<const CompartmentIndex> compartments;
   IntakeOptions options;
+  std::atomic<std::uint64_t>* busy_ns = nullptr;  // optional: adds up the time spent in add() and commit()
 };
 
 // The one way into the journal. A connector adds what it has (resources, Bundles, deletes, bytes that are neither),

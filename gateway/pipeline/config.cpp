@@ -379,15 +379,18 @@ ConfigResult loadConfig(const std::filesystem::path& path) {
   readCollection(reader, root, config);
   readList(reader, root, "source", config.sources, [&](const toml::table& table, SourceConfig& source, const std::string& at) {
     std::uint64_t page_size = source.page_size;
+    const std::size_t before = reader.issues.size();
     reader.table(table, at, sourceKeys(source, page_size));
     source.page_size = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(page_size, 1, 10'000));
-    checkSource(reader, table, source, at);
+    // What a kind needs is asked only where the keys themselves are right: one fault, one message.
+    if (reader.issues.size() == before) checkSource(reader, table, source, at);
   });
   readList(reader, root, "destination", config.destinations, [&](const toml::table& table, DestinationConfig& d, const std::string& at) {
     std::uint64_t max_rows = d.max_rows;
+    const std::size_t before = reader.issues.size();
     reader.table(table, at, destinationKeys(d, max_rows));
     d.max_rows = static_cast<std::uint32_t>(std::min<std::uint64_t>(max_rows, 10'000'000));
-    checkDestination(reader, table, d, at);
+    if (reader.issues.size() == before) checkDestination(reader, table, d, at);
   });
   if (config.sources.empty()) reader.issue(root.source(), "source", "there is no [[source]]", "Add at least one.");
   if (config.destinations.empty()) reader.issue(root.source(), "destination", "there is no [[destination]]", "Add at least one.");

@@ -82,6 +82,7 @@ struct Config {
   std::uint32_t workers = 0;                // 0: one a core
   std::uint64_t max_resource_bytes = std::uint64_t{32} << 20;
   bool lineage = true;
+  bool journal_only = false;                // take in, but project and deliver nothing (set by the command line)
   std::string log_level = "info";
   std::string log_format = "json";          // json | text
 

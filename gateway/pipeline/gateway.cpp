@@ -44,7 +44,12 @@ Result<std::unique_ptr<Gateway>> Gateway::create(Config config, GatewayPaths pat
 }
 
 Result<void> Gateway::build(const GatewayPaths& paths) {
-  TRY_ASSIGN(definitions_, terminology::Definitions::open(paths.definitions));
+  auto definitions = terminology::Definitions::open(paths.definitions);
+  if (!definitions) {
+    definitions.error().text += "; deploy/install makes it, as does `tributary package compile`";
+    return std::unexpected(definitions.error());
+  }
+  definitions_ = std::move(*definitions);
   const auto folder = (config_.mappings.empty() ? paths.mappings : config_.mappings) / config_.collection;
   TRY_ASSIGN(const auto overlays, collection::Collection::terminologyFolders(folder));
   TRY_ASSIGN(auto terms, terminology::Terminology::load(definitions_, overlays));
@@ -77,6 +82,7 @@ Result<void> Gateway::build(const GatewayPaths& paths) {
     const bool shared = std::any_of(batch.entries.begin(), batch.entries.end(), [](const auto& entry) { return entry.subject.empty(); });
     return shared ? gate_.change([&] { return store_->append(batch); }) : store_->append(batch);
   };
+  intake_.busy_ns = &counters_.intake_ns;
   intake_.definitions = definitions_;
   intake_.compartments = compartments_;
   intake_.options.max_resource_bytes = config_.max_resource_bytes;
@@ -232,9 +238,11 @@ Result<void> Gateway::start() {
     TRY_VOID(listener_->start());
   }
 
-  for (const auto& lane : lanes_) lane_threads_.emplace_back([&lane = *lane](std::stop_token stop) { lane.run(stop); });
-  const unsigned workers = config_.workers != 0 ? config_.workers : std::max(1U, std::thread::hardware_concurrency());
-  for (unsigned i = 0; i < workers; ++i) worker_threads_.emplace_back([this](std::stop_token stop) { work(stop); });
+  if (!config_.journal_only) {
+    for (const auto& lane : lanes_) lane_threads_.emplace_back([&lane = *lane](std::stop_token stop) { lane.run(stop); });
+    const unsigned workers = config_.workers != 0 ? config_.workers : std::max(1U, std::thread::hardware_concurrency());
+    for (unsigned i = 0; i < workers; ++i) worker_threads_.emplace_back([this](std::stop_token stop) { work(stop); });
+  }
   for (const auto& source : sources_) source_threads_.emplace_back([&source = *source](std::stop_token stop) { source.run(stop); });
   for (const auto& keeper : keepers_) source_threads_.emplace_back([&keeper = *keeper](std::stop_token stop) { keeper.run(stop); });
   ready_ = true;
@@ -296,17 +304,27 @@ GatewayStatus Gateway::status() const {
   out.parse_ns = counters_.parse_ns;
   out.project_ns = counters_.project_ns;
   out.commit_ns = counters_.commit_ns;
+  out.intake_ns = counters_.intake_ns;
+  for (const auto& lane : lanes_) out.assemble_ns += lane->assembleTime();
   out.drained = drained();
   return out;
 }
 
-bool Gateway::drained() const {
+bool Gateway::projected() const {
   for (const auto& source : sources_) {
     if (!source->status().caught_up) return false;
   }
+  if (config_.journal_only) return true;
   const auto store = store_->status();
-  if (!store || store->dirty_subjects != 0 || store->leased_subjects != 0 || store->pending_rows != 0) return false;
-  return std::all_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->status().idle; });
+  return store && store->dirty_subjects == 0 && store->leased_subjects == 0;
+}
+
+bool Gateway::drained() const {
+  if (!projected()) return false;
+  if (config_.journal_only) return true;
+  const auto store = store_->status();
+  return store && store->pending_rows == 0 &&
+         std::all_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->status().idle; });
 }
 
 void Gateway::hurry() {

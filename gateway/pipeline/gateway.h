@@ -38,7 +38,7 @@ struct GatewayStatus {
   std::vector<LaneStatus> lanes;
   store::StoreStatus store;
   std::uint64_t subjects = 0, resources = 0, rows = 0, changed_rows = 0, quarantined = 0, failures = 0;
-  std::uint64_t load_ns = 0, parse_ns = 0, project_ns = 0, commit_ns = 0;
+  std::uint64_t load_ns = 0, parse_ns = 0, project_ns = 0, commit_ns = 0, intake_ns = 0, assemble_ns = 0;
   bool drained = false;
 };
 
@@ -56,6 +56,8 @@ class Gateway {
   GatewayStatus status() const;
   // All sources are caught up, no subject is dirty, every row has its answer.
   bool drained() const;
+  // All sources are caught up and no subject is dirty: what is left is delivery.
+  bool projected() const;
   // What is pending goes at once, without waiting for company.
   void hurry();
   Result<store::Reconciliation> reconcile() { return store_->reconcile(); }

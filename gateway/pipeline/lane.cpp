@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 
 #include "base/fault_point.h"
@@ -193,6 +194,7 @@ Result<void> Lane::assemble(const Submission& submission) {
     const std::lock_guard lock(mutex_);
     status_.doing = "writing submission " + std::to_string(submission.id);
   }
+  const auto begin = std::chrono::steady_clock::now();
   deliver::AssemblyOptions options;
   options.form = submission.format == "ndjson" ? deliver::FileForm::kNdjson : deliver::FileForm::kCsvZip;
   options.submission_id = travelId(submission);
@@ -262,6 +264,7 @@ Result<void> Lane::assemble(const Submission& submission) {
   FAULT_POINT("pipeline.lane.before_file");
   TRY_ASSIGN(const deliver::AssembledFile file, assembler.finish());
   FAULT_POINT("pipeline.lane.after_file");
+  assemble_ns_ += static_cast<std::uint64_t>(std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count());
   SubmissionUpdate update;
   update.state = SubmissionState::kReady;
   update.file_path = file.submission.file.string();

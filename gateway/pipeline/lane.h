@@ -42,6 +42,7 @@ class Lane {
   void run(std::stop_token stop);
   void wake() { sleeper_.wake(); }
   LaneStatus status() const;
+  std::uint64_t assembleTime() const { return assemble_ns_; }  // nanoseconds spent writing files
   // From now on nothing waits for company: what is pending goes at once (draining).
   void hurry() { hurry_ = true; wake(); }
 
@@ -73,6 +74,7 @@ class Lane {
   net::RetryPolicy policy_;
   ingest::Sleeper sleeper_;
   std::atomic<bool> hurry_{false};
+  std::atomic<std::uint64_t> assemble_ns_{0};
   std::optional<Instant> pending_since_;
   Instant next_poll_{};
   mutable std::mutex mutex_;

@@ -20,7 +20,7 @@ namespace tributary::pipeline {
 struct WorkerCounters {
   std::atomic<std::uint64_t> subjects{0}, resources{0}, rows{0}, changed_rows{0}, quarantined{0}, failures{0};
   // Time spent by stage, in nanoseconds over all threads.
-  std::atomic<std::uint64_t> load_ns{0}, parse_ns{0}, project_ns{0}, commit_ns{0};
+  std::atomic<std::uint64_t> load_ns{0}, parse_ns{0}, project_ns{0}, commit_ns{0}, intake_ns{0};
 };
 
 struct WorkerOptions {

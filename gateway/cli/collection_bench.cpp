@@ -1,0 +1,78 @@
+#include "cli/collection_bench.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "collection/mapping_test.h"
+
+namespace tributary::cli {
+namespace {
+
+std::filesystem::path folderOf(const CollectionInput& input) {
+  return (input.mappings.empty() ? shareFolder("fhir-mappings") : std::filesystem::path(input.mappings)) / input.collection;
+}
+
+void printCollectionIssues(const std::vector<Issue>& issues) {
+  for (const Issue& issue : issues) {
+    std::fprintf(stderr, "%s:%u:%u: %s: %s\n", issue.path.c_str(), issue.line, issue.column,
+                 std::string(severityName(issue.severity)).c_str(), issue.text.c_str());
+    if (!issue.remedy.empty()) std::fprintf(stderr, "    %s\n", issue.remedy.c_str());
+  }
+}
+
+}  // namespace
+
+void addCollectionOptions(CLI::App& command, CollectionInput& input) {
+  command.add_option("files", input.files, "FHIR resources: JSON, NDJSON (also .gz), or folders of them")->required();
+  command.add_option("--collection", input.collection, "folder of the mappings")->capture_default_str();
+  command.add_option("--mappings", input.mappings, "folder that holds collections; default: the shipped one");
+  command.add_option("--set", input.settings, "a setting of the collection, NAME=VALUE; default: those of its tests");
+}
+
+std::shared_ptr<const collection::Collection> loadCollection(const std::filesystem::path& folder,
+                                                             const collection::LoadOptions& options) {
+  auto definitions = terminology::Definitions::open(definitionsPath());
+  if (!definitions) failWith(definitions.error());
+  const auto overlays = collection::Collection::terminologyFolders(folder);
+  if (!overlays) failWith(overlays.error(), kExitUsage);
+  auto terms = terminology::Terminology::load(*definitions, *overlays);
+  if (!terms) failWith(terms.error(), kExitUsage);
+  std::vector<Issue> issues;
+  auto loaded = collection::Collection::load(folder, *definitions, *terms, options, issues);
+  printCollectionIssues(issues);
+  if (!loaded) failWith(loaded.error(), kExitUsage);
+  return *loaded;
+}
+
+std::shared_ptr<const collection::Collection> requireCollection(const CollectionInput& input) {
+  const auto folder = folderOf(input);
+  collection::LoadOptions options;
+  if (auto defaults = collection::mappingTestSettings(folder / "tests")) options = std::move(*defaults);
+  for (const std::string& setting : input.settings) {
+    const std::size_t sign = setting.find('=');
+    if (sign == std::string::npos) failWith(fail(ErrorCode::kInvalidArgument, "--set takes NAME=VALUE").error(), kExitUsage);
+    options.settings[setting.substr(0, sign)] = setting.substr(sign + 1);
+  }
+  return loadCollection(folder, options);
+}
+
+std::unique_ptr<collection::Workbench> requireResources(const CollectionInput& input,
+                                                        std::shared_ptr<const collection::Collection> collection) {
+  auto bench = std::make_unique<collection::Workbench>(std::move(collection));
+  for (const std::string& file : input.files) {
+    if (auto added = bench->add(file); !added) failWith(added.error());
+  }
+  for (const Issue& issue : bench->issues()) {
+    std::fprintf(stderr, "%s:%u:%u: error: %s\n", issue.path.c_str(), issue.line, issue.column, issue.text.c_str());
+  }
+  return bench;
+}
+
+void printTotals(const collection::BenchTotals& totals) {
+  std::printf("%llu resources: %llu used by rows, %llu filtered with rule, %llu quarantined, %llu unaccounted\n",
+              static_cast<unsigned long long>(totals.resources), static_cast<unsigned long long>(totals.used),
+              static_cast<unsigned long long>(totals.filtered), static_cast<unsigned long long>(totals.quarantined),
+              static_cast<unsigned long long>(totals.unaccounted));
+}
+
+}  // namespace tributary::cli

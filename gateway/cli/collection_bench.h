@@ -1,0 +1,30 @@
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/command.h"
+#include "collection/collection.h"
+#include "collection/workbench.h"
+
+namespace tributary::cli {
+
+// What map, explain and coverage are told: files, a collection and its settings.
+struct CollectionInput {
+  std::vector<std::string> files;
+  std::string collection = "csds/1.6";
+  std::string mappings;               // folder that holds collections; empty: the shipped one
+  std::vector<std::string> settings;  // name=value
+};
+
+void addCollectionOptions(CLI::App& command, CollectionInput& input);
+// Prints what is wrong with the collection, and ends the command when it cannot be used.
+std::shared_ptr<const collection::Collection> requireCollection(const CollectionInput& input);
+std::shared_ptr<const collection::Collection> loadCollection(const std::filesystem::path& folder,
+                                                             const collection::LoadOptions& options);
+// The files, read; what cannot be read is told on stderr.
+std::unique_ptr<collection::Workbench> requireResources(const CollectionInput& input,
+                                                        std::shared_ptr<const collection::Collection> collection);
+void printTotals(const collection::BenchTotals& totals);
+
+}  // namespace tributary::cli
