@@ -60,7 +60,7 @@ install_package() {
 # What the compiled file depends on, as one hash.
 inputs() {
   {
-    "$compiler" --format
+    sha256sum <"$compiler"
     (cd "$packages" && for folder in */; do printf '%s %s\n' "$folder" "$(cat "$folder/sha256" 2>/dev/null || true)"; done)
     (cd "$root/profiles" && find . -name '*.json' -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum)
   } | sha256sum | cut -d' ' -f1

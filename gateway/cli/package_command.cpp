@@ -31,9 +31,11 @@ void compile(const PackageOptions& options) {
   if (!installed) failWith(installed.error());
   std::vector<fs::path> sources = terminology::compileOrder(std::move(*installed));
   if (sources.empty()) {
-    failWith({.code = ErrorCode::kNotFound,
-              .text = "no FHIR package in " + options.packagesFolder().string() +
-                      " (deploy/install fetches them; `tributary package add` adds one)"});
+    Error error;
+    error.code = ErrorCode::kNotFound;
+    error.text = "no FHIR package in " + options.packagesFolder().string() +
+                 " (deploy/install fetches them; `tributary package add` adds one)";
+    failWith(error);
   }
   if (options.folders.empty()) {
     if (const fs::path profiles = shareFolder("profiles"); fs::is_directory(profiles))

@@ -38,7 +38,8 @@ struct CompileReport {
 Result<std::string> compileDefinitions(std::span<const std::filesystem::path> sources,
                                        CompileReport* report = nullptr, const CompileOptions& options = {});
 
-// Names the format and the element names of this build: files that were compiled under another one do not open.
+// Names the format and the element names of this build: files that were compiled under another one do not
+// open.
 std::string definitionsFormat();
 
 }  // namespace tributary::terminology

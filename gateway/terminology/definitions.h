@@ -24,8 +24,8 @@ enum class TypeKind : std::uint8_t { kPrimitive, kComplex, kBackbone, kResource,
 // valueString, … each with its type, all with choice == the id of the name "value". Elements live in the
 // mapped file: pass them by reference or pointer, never copy one and ask elementName() about the copy.
 struct Element {
-  fhir::NameId name = fhir::kNoName;  // JSON member; kNoName when the built-in table has no such name (an
-                                      // element of a logical model): ask elementName()
+  fhir::NameId name = fhir::kNoName;    // JSON member; kNoName when the built-in table has no such name (an
+                                        // element of a logical model): ask elementName()
   fhir::NameId choice = fhir::kNoName;  // FHIRPath name of the choice it belongs to; kNoName when it is none
   TypeId type = kNoType;                // type of one value
   bool repeats = false;                 // a JSON array

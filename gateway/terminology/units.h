@@ -14,14 +14,15 @@ namespace tributary::terminology {
 inline constexpr std::size_t kUnitDimensions = 7;
 using UnitDimension = std::array<std::int8_t, kUnitDimensions>;
 
-// An exact positive factor: numerator / denominator * 10^exponent, in lowest terms, neither divisible by 10.
+// An exact positive factor: numerator / denominator * 10^exponent, in its one canonical form: lowest terms,
+// the numerator no multiple of 10, the denominator of neither 2 nor 5.
 struct UnitFactor {
   std::uint64_t numerator = 1, denominator = 1;
   std::int16_t exponent = 0;
   friend bool operator==(const UnitFactor&, const UnitFactor&) = default;
 };
 
-// A unit in canonical form: value[unit] = (value + offset of special units) * factor [base units].
+// A unit in canonical form: value [unit] = (value + offset of the scale) * factor [base units].
 struct Unit {
   // Special units (UCUM §21) are on a scale of their own: they have no factor but a conversion, and only
   // stand alone.

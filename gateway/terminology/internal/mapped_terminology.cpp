@@ -46,7 +46,9 @@ class MappedTerminology final : public Terminology {
   Place find(Find finder, std::string_view canonical) const;
   Place findSystem(std::string_view system) const { return find(&View::findSystem, system); }
 
-  Verdict inScopes(const View& view, const ValueSetRecord& record, const Coding& coding) const;
+  Place findSystem(std::string_view url, std::string_view version) const;
+  static Verdict inSystem(const Place& system, std::string_view code);
+  Verdict inScopes(const View& view, std::uint32_t value_set, const Coding& coding) const;
   // The system's own spelling of a code, of a system that is not case sensitive; else the code itself.
   std::string_view canonicalCode(std::string_view system, std::string_view code) const;
   Result<void> translateInto(std::string_view concept_map, const Coding& coding,
@@ -76,17 +78,35 @@ std::string_view MappedTerminology::canonicalCode(std::string_view system, std::
   return found == kNone ? code : place.view->text(place.view->concepts[found].code);
 }
 
-Verdict MappedTerminology::inScopes(const View& view, const ValueSetRecord& record,
-                                    const Coding& coding) const {
+MappedTerminology::Place MappedTerminology::findSystem(std::string_view url, std::string_view version) const {
+  std::array<char, 512> buffer{};
+  if (version.empty() || url.size() + version.size() >= buffer.size()) return findSystem(url);
+  char* end = std::ranges::copy(url, buffer.data()).out;
+  *end++ = '|';
+  end = std::ranges::copy(version, end).out;
+  return findSystem(std::string_view(buffer.data(), static_cast<std::size_t>(end - buffer.data())));
+}
+
+Verdict MappedTerminology::inSystem(const Place& system, std::string_view code) {
+  if (!system) return Verdict::kUnknown;
+  if (system.view->findConcept(system.index, code) != kNone) return Verdict::kYes;
+  return (system.view->systems[system.index].flags & kComplete) != 0 ? Verdict::kNo : Verdict::kUnknown;
+}
+
+Verdict MappedTerminology::inScopes(const View& view, std::uint32_t value_set, const Coding& coding) const {
   Verdict verdict = Verdict::kNo;
-  for (const ScopeRecord& scope : View::slice(view.scopes, record.scopes)) {
+  for (const ScopeRecord& scope : View::slice(view.scopes, view.value_sets[value_set].scopes)) {
     if (scope.mode == kUnknownAny) {
       verdict = Verdict::kUnknown;
       continue;
     }
     const std::string_view system = view.text(scope.system);
     if (!coding.system.empty() && coding.system != system) continue;
-    const Verdict here = scope.mode == kAllOf ? validateCode(system, coding.code) : Verdict::kUnknown;
+    // Asked without a system, the look-up of members has passed over the excluded ones.
+    if (coding.system.empty() && view.findMember(value_set, system, coding.code) != kNone) continue;
+    const Verdict here = scope.mode == kAllOf
+                             ? inSystem(findSystem(system, view.text(scope.version)), coding.code)
+                             : Verdict::kUnknown;
     if (here == Verdict::kYes) return here;
     if (here == Verdict::kUnknown) verdict = here;
   }
@@ -98,7 +118,7 @@ Verdict MappedTerminology::memberOf(std::string_view value_set, const Coding& co
   if (!place) return Verdict::kUnknown;
   if (coding.code.empty()) return Verdict::kNo;
   std::uint32_t member = place.view->findMember(place.index, coding.system, coding.code);
-  if (member == kNone) {
+  if (member == kNone && place.view->value_sets[place.index].members.count != 0) {
     const std::string_view spelt = canonicalCode(coding.system, coding.code);
     if (spelt.data() != coding.code.data())
       member = place.view->findMember(place.index, coding.system, spelt);
@@ -106,14 +126,11 @@ Verdict MappedTerminology::memberOf(std::string_view value_set, const Coding& co
   if (member != kNone) {
     return (place.view->members[member].flags & kExcluded) != 0 ? Verdict::kNo : Verdict::kYes;
   }
-  return inScopes(*place.view, place.view->value_sets[place.index], coding);
+  return inScopes(*place.view, place.index, coding);
 }
 
 Verdict MappedTerminology::validateCode(std::string_view system, std::string_view code) const {
-  const Place place = findSystem(system);
-  if (!place) return Verdict::kUnknown;
-  if (place.view->findConcept(place.index, code) != kNone) return Verdict::kYes;
-  return (place.view->systems[place.index].flags & kComplete) != 0 ? Verdict::kNo : Verdict::kUnknown;
+  return inSystem(findSystem(system), code);
 }
 
 Verdict MappedTerminology::subsumes(std::string_view system, std::string_view ancestor,
@@ -142,7 +159,7 @@ std::vector<Coding> MappedTerminology::expand(std::string_view value_set) const 
   for (const ScopeRecord& scope : View::slice(view.scopes, record.scopes)) {
     if (scope.mode != kAllOf) return {};
     const std::string_view url = view.text(scope.system);
-    const Place system = findSystem(url);
+    const Place system = findSystem(url, view.text(scope.version));
     if (!system || (system.view->systems[system.index].flags & kComplete) == 0) return {};
     for (const ConceptRecord& item :
          View::slice(system.view->concepts, system.view->systems[system.index].concepts)) {
@@ -228,7 +245,8 @@ Result<void> addOverlayPath(const std::filesystem::path& path, DefinitionSet& se
     }
     std::ranges::sort(files);
   } else {
-    files.push_back(path);
+    code.clear();
+    files.push_back(path);  // absent: readFile says so
   }
   if (code) return fail(ErrorCode::kUnavailable, path.string() + ": " + code.message());
   for (const fs::path& file : files) {

@@ -50,17 +50,19 @@ ResolvedSet ValueSetResolver::work(const SourceSet& set) {
   for (const Selection& include : set.includes) unite(all, select(include));
   for (const Selection& exclude : set.excludes) subtract(all, select(exclude));
   if (set.composed && !all.uncertain()) return all;
+  // Lent expansions are of some release of the systems that are not held, and are cut at 1,000 codes a system
+  // without saying so: what they list is in, what they do not list is not known. The set's own expansion is
+  // its author's word.
   const auto lent = expansions_.find(std::string(tables_.strings.view(set.url)));
   const Expansion* const expansion = set.expanded                ? &set.expansion
                                      : lent != expansions_.end() ? &lent->second
                                                                  : nullptr;
-  if (expansion == nullptr) {
-    if (!set.composed) all.addScope({}, {}, kUnknownAny);
-    return all;
+  const bool settled = set.expanded && set.expansion.complete;
+  if (settled) all = {};
+  if (!settled && !set.composed) all.addScope({}, {}, kUnknownAny);
+  if (expansion != nullptr) {
+    for (const CodedText& code : expansion->codes) all.addMember(code);
   }
-  if (expansion->complete) all = {};
-  for (const CodedText& code : expansion->codes) all.addMember(code);
-  if (!expansion->complete && !set.composed) all.addScope({}, {}, kUnknownAny);
   return all;
 }
 
