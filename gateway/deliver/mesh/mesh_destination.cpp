@@ -14,6 +14,7 @@ namespace tributary::deliver {
 namespace {
 
 constexpr std::size_t kRememberedForeign = 10'000;
+constexpr std::size_t kMaxPages = 1000;  // of one poll
 
 SubmitOutcome outcome(SubmitVerdict verdict, std::string reason, std::string transport_id = {}) {
   SubmitOutcome out;
@@ -238,12 +239,11 @@ MeshResult<Result<bool>> MeshDestination::Impl::take(const std::string& id, cons
 
 Result<PollReport> MeshDestination::Impl::poll(const ReceiptSink& sink) {
   PollReport report;
-  std::set<std::string> seen;
+  std::set<std::string> seen, links;
   std::string next;
   do {
     auto page = client.inbox(next);
     if (!page) return std::unexpected(asError(page.error()));
-    const std::size_t before = seen.size();
     for (const std::string& id : page->ids) {
       if (!seen.insert(id).second || isForeign(id)) continue;
       if (report.receipts + report.unreadable >= options.messages_per_poll) {
@@ -261,8 +261,8 @@ Result<PollReport> MeshDestination::Impl::poll(const ReceiptSink& sink) {
       return std::unexpected(asError(fault));
     }
     next = page->next;
-    if (seen.size() == before) break;  // a page without anything new: links that lead in a circle
-  } while (!next.empty());
+    // An empty page may have a next one (filters); links that lead in a circle, or on and on, end here.
+  } while (!next.empty() && links.insert(next).second && links.size() < kMaxPages);
   return report;
 }
 
