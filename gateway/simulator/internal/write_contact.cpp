@@ -36,15 +36,15 @@ void Writer::contact(const Referral& r, const Contact& c) {
 void Writer::appointment(const Referral& r, const Contact& c) {
   const Id id(referralId(plan_, r), "-a", c.number);
   const Second booked = std::max(r.received + 1800, c.start - 9 * kDaySeconds);
-  const std::uint32_t last = c.attendance == Attendance::kBooked ? 1 : 2;
+  const std::uint32_t last = c.attendance == Attendance::kBooked ? 1 : c.error ? 3 : 2;
   for (std::uint32_t version = 1; version <= last; ++version) {
     if (!wants(version == last)) continue;
-    const Attendance state = version == last ? c.attendance : Attendance::kBooked;
+    const Attendance state = version == 1 ? Attendance::kBooked : c.attendance;
     const bool cancelled =
         state == Attendance::kCancelledByPatient || state == Attendance::kCancelledByProvider;
     const Second cancelled_at = std::max(booked + 60, c.start - 20 * 3600);
-    Second at = version < last || last == 1 ? cap(booked) : cancelled ? cancelled_at : c.start + 600;
-    if (version == last && seen(c)) at = recorded(c);
+    Second at = version == 1 ? booked : cancelled ? cancelled_at : c.start + 600;
+    if (version > 1 && seen(c)) at = recorded(c) + (version == 3 ? 5400 : 0);
     begin("Appointment", id, version, cap(at), "UKCore-Appointment");
     static constexpr std::string_view kChannels[] = {"In-person", "Telephone", "Video"};
     put(R"("extension":[)" OWN_EXTENSION("reasonable-offer-date") R"("valueDate":")",
@@ -68,10 +68,11 @@ void Writer::appointment(const Referral& r, const Contact& c) {
     }
     put(R"(],"identifier":[{"system":")" TRIBUTARY_BASE R"(Id/care-contact-identifier","value":")",
         contactKey(plan_, r, c), R"("}],"status":")");
-    put(state == Attendance::kBooked ? "booked"
-        : cancelled                  ? "cancelled"
-        : seen(c)                    ? "fulfilled"
-                                     : "noshow",
+    put(version == 3                   ? "entered-in-error"
+        : state == Attendance::kBooked ? "booked"
+        : cancelled                    ? "cancelled"
+        : seen(c)                      ? "fulfilled"
+                                       : "noshow",
         '"');
     if (cancelled) {
       put(R"(,"cancelationReason":{"coding":[)");

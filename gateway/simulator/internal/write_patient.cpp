@@ -65,6 +65,12 @@ void Writer::patientVersion(std::uint32_t version, Second at, bool moved, bool d
   coding("https://fhir.hl7.org.uk/CodeSystem/UKCore-EthnicCategoryEngland",
          unknown ? Coded{"Q", "Not in the list"} : Coded{ethnicity.code, ethnicity.display});
   put("]}}");
+  if (plan_.showcase || random.chance(0.03)) {
+    // A pilot item: the gateway must hold it back. Its code list is not published.
+    put("," OWN_EXTENSION("ethnic-category-2021") R"("valueCodeableConcept":{"coding":[)");
+    coding(CSDS("ethnic-category-2021"), {"W1", ""});
+    put("]}}");
+  }
   if (plan_.showcase || random.chance(0.02)) {
     static constexpr std::string_view kCategories[] = {"B", "C", "E", "F", "P"};
     put("," OWN_EXTENSION("overseas-visitor-charging") R"("extension":[{"url":"category","valueCoding":)");

@@ -154,9 +154,13 @@ void Writer::episode(const Referral& r, int team) {
     }
     put(R"("identifier":[{"system":")" TRIBUTARY_BASE R"(Id/episode-identifier","value":"E)",
         Padded{plan_.index, 7}, '-', r.number, '-', team, R"("}],"status":")",
-        finished ? "finished" : "active", R"(","type":[{"coding":[)");
-    coding(CSDS("service-or-team-type-referred-to-community-care"), {service.team_type, service.name});
-    put("]}]");
+        finished ? "finished" : "active", '"');
+    const bool untyped = plan_.fault == FaultKind::kTeamWithoutType && r.number == 1;
+    if (!untyped) {
+      put(R"(,"type":[{"coding":[)");
+      coding(CSDS("service-or-team-type-referred-to-community-care"), {service.team_type, service.name});
+      put("]}]");
+    }
     for (int n = 0; n < (team == 0 ? r.diagnoses : 0); ++n) {
       put(n == 0 ? R"(,"diagnosis":[)" : ",", R"({"condition":{"reference":"Condition/)",
           referralId(plan_, r), "-d", n, R"("},"rank":)", n + 1, '}');
@@ -172,7 +176,6 @@ void Writer::episode(const Referral& r, int team) {
       if (finished) put(R"(,"end":")", Date{end_day}, '"');
       put('}');
     }
-    const bool untyped = plan_.fault == FaultKind::kTeamWithoutType && r.number == 1;
     put(R"(,"referralRequest":[{"reference":"ServiceRequest/)", referralId(plan_, r),
         R"("}],"team":[{"reference":"CareTeam/)");
     if (untyped) {
