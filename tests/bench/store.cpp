@@ -1,12 +1,15 @@
 // The store alone: journal append in batches of 1,000 bodies of about 2 KB, and commit of projections.
-// Usage: bench_store [RESOURCES] [DIRECTORY]
+// Usage: bench_store [RESOURCES] [DIRECTORY] [bundles|types]
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <random>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -20,6 +23,7 @@ using namespace tributary::store;
 using Steady = std::chrono::steady_clock;
 
 constexpr std::size_t kBatch = 1000;
+constexpr std::size_t kChunk = 20'000;  // made at a time, so that memory stays flat
 constexpr std::size_t kResourcesOfSubject = 20;
 
 double secondsSince(Steady::time_point start) {
@@ -77,28 +81,44 @@ std::vector<Input> makeInput(std::uint64_t first, std::size_t count, std::size_t
   return input;
 }
 
-void appendRange(Store& store, std::uint64_t first, std::uint64_t last, std::size_t subjects, bool by_type,
-                 double& busy) {
+void appendBatch(Store& store, std::span<const Input> input) {
   static const std::vector<ResourceKey> kShared{{"Organization", "1"}, {"Practitioner", "2"}};
-  for (std::uint64_t at = first; at < last; at += kBatch) {
-    const std::vector<Input> input = makeInput(at, kBatch, subjects, by_type);
-    std::vector<AppendEntry> entries(kBatch);
-    for (std::size_t index = 0; index < kBatch; ++index) {
-      entries[index].type = "Encounter";
-      entries[index].id = input[index].id;
-      entries[index].version_id = "1";
-      entries[index].last_updated = "2026-03-01T09:00:00.000+00:00";
-      entries[index].subject = input[index].subject;
-      entries[index].body = input[index].body;
-      entries[index].references = kShared;
-    }
-    AppendBatch batch;
-    batch.source = "epr";
-    batch.entries = entries;
-    const auto start = Steady::now();
-    must(store.append(batch));
-    busy += secondsSince(start);
+  std::vector<AppendEntry> entries(input.size());
+  for (std::size_t index = 0; index < input.size(); ++index) {
+    entries[index].type = "Encounter";
+    entries[index].id = input[index].id;
+    entries[index].version_id = "1";
+    entries[index].last_updated = "2026-03-01T09:00:00.000+00:00";
+    entries[index].subject = input[index].subject;
+    entries[index].body = input[index].body;
+    entries[index].references = kShared;
   }
+  AppendBatch batch;
+  batch.source = "epr";
+  batch.entries = entries;
+  must(store.append(batch));
+}
+
+// Seconds it takes, the making of the input not counted.
+double appendRange(Store& store, std::uint64_t first, std::uint64_t last, std::size_t subjects, bool by_type,
+                   std::size_t threads) {
+  double seconds = 0;
+  for (std::uint64_t at = first; at < last; at += kChunk) {
+    const std::vector<Input> input =
+        makeInput(at, std::min<std::uint64_t>(kChunk, last - at), subjects, by_type);
+    const auto start = Steady::now();
+    std::vector<std::jthread> appenders;
+    for (std::size_t thread = 0; thread < threads; ++thread) {
+      appenders.emplace_back([&, thread] {
+        for (std::size_t from = thread * kBatch; from < input.size(); from += threads * kBatch) {
+          appendBatch(store, std::span(input).subspan(from, std::min(kBatch, input.size() - from)));
+        }
+      });
+    }
+    appenders.clear();
+    seconds += secondsSince(start);
+  }
+  return seconds;
 }
 
 void project(Store& store, std::uint64_t& resources, std::uint64_t& rows, double& load_time,
@@ -170,7 +190,10 @@ int main(int argc, char** argv) {
                : std::filesystem::temp_directory_path() / ("bench-store-" + std::to_string(::getpid()));
   std::filesystem::create_directories(directory);
   const SystemClock clock;
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  const std::string only = argc > 3 ? argv[3] : "";
   for (const bool by_type : {false, true}) {
+    if (!only.empty() && only != (by_type ? "types" : "bundles")) continue;
     SqliteOptions options;
     options.path = directory / (by_type ? "types.db" : "bundles.db");
     options.clock = &clock;
@@ -181,12 +204,12 @@ int main(int argc, char** argv) {
     const std::size_t subjects = resources / kResourcesOfSubject;
     std::printf("%s, %lu resources\n", by_type ? "a file a type (subjects mixed)" : "a Bundle a patient",
                 resources);
-    double busy = 0;
-    appendRange(*store, 0, resources, subjects, by_type, busy);
-    report("journal append", resources, busy, "resources");
-    double again = 0;
-    appendRange(*store, 0, resources / 10, subjects, by_type, again);
-    report("journal append, duplicates", resources / 10, again, "resources");
+    const std::uint64_t half = resources / 2;
+    report("journal append, one thread", half, appendRange(*store, 0, half, subjects, by_type, 1),
+           "resources");
+    report("journal append, two threads", resources - half,
+           appendRange(*store, half, resources, subjects, by_type, 2), "resources");
+    report("duplicates, one thread", half, appendRange(*store, 0, half, subjects, by_type, 1), "resources");
     std::uint64_t read = 0, rows = 0;
     double load_time = 0, commit_time = 0;
     project(*store, read, rows, load_time, commit_time);

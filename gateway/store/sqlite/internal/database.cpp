@@ -1,6 +1,15 @@
 #include "store/sqlite/internal/database.h"
 
 namespace tributary::store::sqlite {
+namespace {
+
+// SQLite's bookkeeping of memory takes a global lock at every allocation. Only before its first use, once.
+void configureOnce() {
+  static const int configured = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  static_cast<void>(configured);
+}
+
+}  // namespace
 
 Error errorOf(sqlite3* handle, int code, std::string_view doing) {
   const int primary = code & 0xff;
@@ -64,6 +73,7 @@ Result<bool> Statement::step() {
 
 Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& path, int flags,
                                                  Duration busy_timeout) {
+  configureOnce();
   sqlite3* handle = nullptr;
   const int code =
       sqlite3_open_v2(path.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);

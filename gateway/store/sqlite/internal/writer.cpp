@@ -117,14 +117,15 @@ Result<void> Writer::transaction(std::span<Job* const> group) {
 
 void Writer::finish(std::span<Job* const> group) {
   const StoreChange change = std::exchange(state_.change, {});
+  if (change.dirty || change.pending) {
+    const std::lock_guard lock(listener_mutex_);
+    if (listener_) listener_(change);
+  }
   {
     const std::lock_guard lock(mutex_);
     for (Job* job : group) job->done = true;
   }
   work_done_.notify_all();
-  if (!change.dirty && !change.pending) return;
-  const std::lock_guard lock(listener_mutex_);
-  if (listener_) listener_(change);
 }
 
 }  // namespace tributary::store::sqlite
