@@ -62,6 +62,25 @@ std::size_t Document::memory() const {
   return bytes;
 }
 
+void Document::indexRoot() {
+  root_.count = 0;
+  root_.type_length = 0;
+  if (empty() || nodes_[0].kind != Kind::kObject) return;
+  std::size_t count = 0;
+  for (NodeIndex i = 1; i < nodes_[0].next; i = nodes_[i].next) {
+    if (count == RootIndex::kMost) return;
+    root_.names[count] = nodes_[i].name;
+    root_.nodes[count++] = i;
+    if (nodes_[i].name != names::kResourceType || nodes_[i].kind != Kind::kString) continue;
+    const std::string_view type = scalar(i);
+    if (type.size() > root_.type.size()) continue;
+    std::copy(type.begin(), type.end(), root_.type.begin());
+    root_.type_length = static_cast<std::uint8_t>(type.size());
+  }
+  std::fill(root_.names.begin() + static_cast<std::ptrdiff_t>(count), root_.names.end(), kNoName);
+  root_.count = static_cast<std::uint8_t>(count);
+}
+
 void Document::release() {
   *this = Document();
 }

@@ -1,10 +1,16 @@
 #pragma once
+#include <array>
+#include <bit>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "fhir/internal/buffer.h"
 #include "fhir/names.h"
@@ -65,6 +71,7 @@ class Document {
 
   // The first member called `name`, or kNoNode. `object` must be an object.
   NodeIndex member(NodeIndex object, NameId name) const {
+    if (object == 0 && root_.count != 0) return root_.find(name);
     const Node* const nodes = nodes_.data();
     const NodeIndex end = nodes[object].next;
     for (NodeIndex i = object + 1; i < end; i = nodes[i].next) {
@@ -79,6 +86,8 @@ class Document {
 
   // Of the root: "Patient" and so on; empty when there is none.
   std::string_view resourceType() const;
+  // The same, in the Document itself: good until it is moved or filled again, and no look at the text.
+  std::string_view rootType() const { return {root_.type.data(), root_.type_length}; }
 
   // Byte offset of a node's content in the source, for lineage and messages (base offset of the Document
   // added).
@@ -99,6 +108,37 @@ class Document {
  private:
   friend class DocumentBuilder;  // what the readers fill a Document through
 
+  // The members of the root side by side: most paths begin there, and following `next` from one to the next
+  // touches a cache line each. Not used (count 0) for a root with more members than fit.
+  struct RootIndex {
+    static constexpr std::size_t kMost = 24;
+    std::array<NameId, kMost> names{};
+    std::array<NodeIndex, kMost> nodes{};
+    std::array<char, 39> type{};
+    std::uint8_t type_length = 0;
+    std::uint8_t count = 0;
+
+    NodeIndex find(NameId name) const {
+#ifdef __SSE2__
+      const __m128i wanted = _mm_set1_epi16(static_cast<std::int16_t>(name));
+      for (std::size_t i = 0; i < kMost; i += 8) {
+        const __m128i some = _mm_loadu_si128(reinterpret_cast<const __m128i*>(names.data() + i));
+        const int equal = _mm_movemask_epi8(_mm_cmpeq_epi16(some, wanted));
+        if (equal == 0) continue;
+        const std::size_t at = i + static_cast<std::size_t>(std::countr_zero(static_cast<unsigned>(equal))) / 2;
+        return at < count ? nodes[at] : kNoNode;
+      }
+#else
+      for (std::size_t i = 0; i < count; ++i) {
+        if (names[i] == name) return nodes[i];
+      }
+#endif
+      return kNoNode;
+    }
+  };
+
+  void indexRoot();
+
   internal::Buffer<Node> nodes_;
   internal::Buffer<char> arena_;  // unescaped strings; before each, 4 bytes with its offset in the text
   std::string_view text_;         // borrowed from the caller, or into owned_
@@ -108,6 +148,7 @@ class Document {
   std::uint64_t base_offset_ = 0;  // of text_ in its file
   std::uint32_t base_line_ = 1;    // line of text_'s first byte in its file
   bool xml_ = false;
+  RootIndex root_;
 };
 
 }  // namespace tributary::fhir

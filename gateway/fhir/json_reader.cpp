@@ -17,7 +17,7 @@ using internal::TextOrigin;
 // Offsets on the tape are 32 bits.
 constexpr std::size_t kMostBytes = 0xFFFF'FF00;
 // A reader that once saw a large document does not hold the memory for it (4 bytes for each of its bytes).
-constexpr std::size_t kKeptBytes = std::size_t{4} << 20;
+constexpr std::size_t kKeptBytes = std::size_t{16} << 20;
 
 Issue tapeIssue(TapeFault fault, std::string_view text, std::size_t at, const ReadOptions& options) {
   const TextOrigin origin{options.base_offset, options.base_line};
@@ -97,7 +97,10 @@ std::expected<void, Issue> JsonReader::read(std::string_view text, Document& out
   }
   if (text.size() > kKeptBytes) impl_->front.reset();
   if (fault == TapeFault::kNone) {
-    if (out[0].kind == Kind::kObject || options.any_value) return {};
+    if (out[0].kind == Kind::kObject || options.any_value) {
+      builder.finish();
+      return {};
+    }
     const std::size_t at = out[0].offset;
     builder.clear();
     return std::unexpected(internal::issueAt(text, at, origin, "json-not-an-object",

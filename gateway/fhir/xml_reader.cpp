@@ -321,7 +321,10 @@ std::expected<void, Issue> XmlReader::read(std::string_view xml, Document& out, 
   if (!impl.failed) {
     const auto emitted =
         internal::XmlEmitter(impl.elements, builder, options.limits.nodes, impl.origin).emit();
-    if (emitted) return {};
+    if (emitted) {
+      builder.finish();
+      return {};
+    }
     impl.issue = emitted.error();
   }
   builder.clear();

@@ -33,7 +33,7 @@ Evaluator::Scope::~Scope() {
 }
 
 Value Evaluator::root(const fhir::Document& document) const {
-  return impl_->resourceNode(document, document.root());
+  return impl_->rootNode(document);
 }
 
 Result<std::span<const Value>> Evaluator::evaluate(const Program& program, const Value& focus) {

@@ -29,12 +29,17 @@ class DocumentBuilder {
     document_.xml_ = xml;
   }
   void clear() {
+    document_.root_.count = 0;
+    document_.root_.type_length = 0;
     document_.nodes_.clear();
     document_.arena_.clear();
     document_.text_ = {};
     document_.local_names_.clear();
     document_.arena_names_.clear();
   }
+
+  // Called when the tape is complete.
+  void finish() { document_.indexRoot(); }
 
   std::string_view text() const { return document_.text_; }
   internal::Buffer<Node>& nodes() { return document_.nodes_; }

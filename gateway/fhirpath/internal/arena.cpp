@@ -28,8 +28,8 @@ bool Collection::grow() {
     arena_->exhaust();
     return false;
   }
-  const std::size_t capacity = capacity_ == 0 ? 4 : capacity_ * 2;
-  if (capacity_ != 0 && arena_->extend(data_, capacity_ * sizeof(Value), capacity * sizeof(Value))) {
+  const std::size_t capacity = capacity_ * 2;
+  if (arena_->extend(data_, capacity_ * sizeof(Value), capacity * sizeof(Value))) {
     capacity_ = capacity;
     return true;
   }

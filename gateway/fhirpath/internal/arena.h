@@ -91,9 +91,7 @@ class Collection {
   Collection(Arena& arena, std::size_t limit) : arena_(&arena), limit_(limit) {}
 
   void push(const Value& value) {
-    if (size_ == capacity_) [[unlikely]] {
-      if (!grow()) return;
-    }
+    if (size_ == capacity_ && !(capacity_ == 0 ? begin() : grow())) [[unlikely]] return;
     data_[size_++] = value;
   }
   void append(Span values) {
@@ -108,6 +106,13 @@ class Collection {
   void truncate(std::size_t size) { size_ = size; }
 
  private:
+  bool begin() {
+    constexpr std::size_t kFirst = 4;
+    data_ = static_cast<Value*>(arena_->allocate(kFirst * sizeof(Value)));
+    if (data_ == nullptr || limit_ == 0) return false;
+    capacity_ = kFirst;
+    return true;
+  }
   bool grow();
 
   Value* data_ = nullptr;

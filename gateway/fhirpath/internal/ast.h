@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,7 +15,7 @@
 namespace tributary::fhirpath {
 
 enum class Op : std::uint8_t {
-  kLiteral,       // `value`, or nothing at all for {}
+  kLiteral,       // `value`, `values` (several, folded), or nothing at all for {}
   kLiteralError,  // a literal that reads well but has no value: @T10:00Z
   kThis,
   kIndex,
@@ -93,6 +94,11 @@ struct Expr {
   bool has_value = false;  // literals
   Value value;
   QuantityValue quantity;  // what a quantity literal's value points to
+  std::vector<Value> values;       // a folded collection; has_value is false then
+  std::deque<std::string> owned;   // texts that `values` point to
+  std::span<const Value> literal() const {
+    return has_value ? std::span<const Value>(&value, 1) : std::span<const Value>(values);
+  }
 
   FunctionId function = FunctionId::kEmpty;
   fhir::NameId name = fhir::kNoName;

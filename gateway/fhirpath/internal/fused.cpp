@@ -40,6 +40,13 @@ class Run {
           if (child(step, element.name, element.type, step->companions, false, item)) return true;
         }
         return false;
+      case FusedOp::kVariants:
+        for (std::size_t i = 0; i < step->owners.size(); ++i) {
+          if (step->owners[i] != item.type) continue;
+          const terminology::Element& element = step->elements[i];
+          return child(step, element.name, element.type, step->companions, false, item);
+        }
+        return false;
       case FusedOp::kWhere:
         for (const FusedCondition& condition : step->conditions) {
           if (!holds(condition, item)) return false;
@@ -126,6 +133,7 @@ class Run {
   }
 
   bool holds(const FusedCondition& condition, const Item& item) {
+    if (condition.truth != nullptr) [[unlikely]] return truth(*condition.truth, item);
     NodeIndex object = item.node;
     if (object == kNoNode || nodes_[object].kind != Kind::kObject) object = item.companion;
     if (object == kNoNode) return false;
@@ -146,7 +154,20 @@ class Run {
       }
       node = only;
     }
-    return nodes_[node].kind != Kind::kNull && document_.scalar(node) == condition.text;
+    if (nodes_[node].kind == Kind::kNull) return false;
+    const std::string_view text = document_.scalar(node);
+    for (const std::string& wanted : condition.texts) {
+      if (text == wanted) return true;
+    }
+    return false;
+  }
+
+  bool truth(const FusedPlan& plan, const Item& item) {
+    Run inner(machine_, plan, document_, out_);  // gives no values, so nothing reaches `out`
+    inner.clearIndexes(plan);
+    inner.from(plan.steps.data(), item);
+    visited_ += inner.visited_;
+    return (inner.count_ > 0) == (plan.end == FusedEnd::kExists);
   }
 
   Evaluator::Impl& machine_;

@@ -14,16 +14,20 @@ namespace tributary::fhirpath {
 enum class FusedOp : std::uint8_t {
   kChild,         // members called `name`, of `type`
   kChildren,      // the same for several concrete names (a choice that is not narrowed)
+  kVariants,      // of an item of type owners[i], members called elements[i].name
   kWhere,         // conditions: all must hold
   kFirst,         // the first that comes here; nothing behind it
   kIndex,         // the n-th that comes here
   kResourceType,  // a resource of `type`
 };
 
-// member = 'text' of an item that passes kWhere.
+struct FusedPlan;
+
+// Of an item that passes kWhere: a member that has one of the texts; or a path that exists (or is empty).
 struct FusedCondition {
   fhir::NameId name = fhir::kNoName;
-  std::string text;
+  std::vector<std::string> texts;
+  std::shared_ptr<const FusedPlan> truth;
 };
 
 struct FusedStep {
@@ -35,6 +39,7 @@ struct FusedStep {
   std::uint32_t index = 0;
   std::string type_name;
   std::vector<terminology::Element> elements;
+  std::vector<terminology::TypeId> owners;
   std::vector<FusedCondition> conditions;
 };
 

@@ -218,7 +218,7 @@ bool Evaluator::Impl::evalInteger(const Expr& e, const Frame& frame, std::option
 bool Evaluator::Impl::evalSpan(const Expr& e, const Frame& frame, Span& out) {
   if (!trace_steps) [[likely]] {
     if (e.op == Op::kLiteral) {
-      out = {&e.value, e.has_value ? std::size_t{1} : 0};
+      out = e.literal();
       return true;
     }
     if (e.op == Op::kThis) {
@@ -239,7 +239,7 @@ bool Evaluator::Impl::eval(const Expr& e, const Frame& frame, Span input, Collec
   bool ok = true;
   switch (e.op) {
     case Op::kLiteral:
-      if (e.has_value) out.push(e.value);
+      out.append(e.literal());
       break;
     case Op::kLiteralError: ok = fail(e, e.text); break;
     case Op::kThis: out.append(frame.self); break;

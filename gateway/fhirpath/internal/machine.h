@@ -84,6 +84,7 @@ class Evaluator::Impl {
                Collection& out);
   void children(const Value& v, Collection& out);
   Value resourceNode(const fhir::Document& document, fhir::NodeIndex node) const;
+  Value rootNode(const fhir::Document& document);
   std::optional<std::string_view> childText(const Value& v, fhir::NameId name) const;
   terminology::TypeId typeOf(const Value& v) const;
   bool isType(const Value& v, const TypeSpecifier& type, bool exact_primitive) const;
@@ -172,8 +173,9 @@ class Evaluator::Impl {
   std::vector<LookupSlot> lookups;
   std::span<const terminology::Element> lookup(terminology::TypeId type, fhir::NameId name, std::string_view text);
 
-  // Profiles whose conformsTo() is being asked, against endless recursion.
-  std::vector<std::string_view> profiles_open;
+  // The type of the last root: documents of one type often come in a row.
+  std::string last_type_name;
+  terminology::TypeId last_type = terminology::kNoType;
 };
 
 // Marks the inside of a criterion for lineage; two instructions when no one listens.

@@ -14,6 +14,16 @@ Value Evaluator::Impl::resourceNode(const fhir::Document& document, NodeIndex no
   return Value::node(document, node, types.resourceType(document, node));
 }
 
+Value Evaluator::Impl::rootNode(const fhir::Document& document) {
+  const std::string_view name = document.rootType();
+  if (name.empty()) return resourceNode(document, document.root());
+  if (name != last_type_name) {
+    last_type = types.definitions() != nullptr ? types.definitions()->findType(name) : kNoType;
+    last_type_name = name;
+  }
+  return Value::node(document, document.root(), last_type);
+}
+
 void Evaluator::Impl::collect(const fhir::Document& document, NodeIndex object, fhir::NameId name, TypeId type,
                               Collection& out) {
   const NodeIndex node = document.member(object, name);

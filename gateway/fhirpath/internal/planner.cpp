@@ -2,6 +2,9 @@
 
 #include <re2/re2.h>
 
+#include <algorithm>
+#include <unordered_set>
+
 #include "fhirpath/internal/fused.h"
 #include "fhirpath/internal/machine.h"
 
@@ -12,10 +15,13 @@ using terminology::Element;
 using terminology::kNoType;
 using terminology::TypeId;
 
-// A path being planned: the type of what comes out of the steps so far.
+class Planner;
+
+// A path being planned: the types that may come out of the steps so far.
 class PathPlanner {
  public:
-  PathPlanner(const TypeModel& types, const Expr& path, TypeId input) : types_(types), path_(path), current_(input) {
+  PathPlanner(Planner& planner, const TypeModel& types, const Expr& path, TypeId input)
+      : planner_(planner), types_(types), path_(path), current_{input} {
     plan_.input = input;
   }
 
@@ -23,6 +29,12 @@ class PathPlanner {
     while (at_ < path_.children.size() && !ended_ && step(*path_.children[at_])) plan_.steps_covered = at_;
     plan_.steps.resize(settled_);
     if (plan_.steps_covered == 0 || (plan_.steps.empty() && plan_.end == FusedEnd::kValues)) return nullptr;
+    const bool truth = plan_.end == FusedEnd::kExists || plan_.end == FusedEnd::kEmpty;
+    while (truth && at_ < path_.children.size() && path_.children[at_]->op == Op::kFunction &&
+           path_.children[at_]->function == FunctionId::kNot) {
+      plan_.end = plan_.end == FusedEnd::kExists ? FusedEnd::kEmpty : FusedEnd::kExists;
+      plan_.steps_covered = ++at_;
+    }
     return std::make_shared<const FusedPlan>(std::move(plan_));
   }
 
@@ -32,7 +44,7 @@ class PathPlanner {
     bool done = false;
     switch (part.op) {
       case Op::kThis: done = at_ == 0; break;
-      case Op::kTypeFilter: done = at_ == 0 && types_.definitions()->isA(current_, part.type.fhir); break;
+      case Op::kTypeFilter: done = at_ == 0 && types_.definitions()->isA(current_[0], part.type.fhir); break;
       case Op::kMember: done = child(part); break;
       case Op::kIndexer: done = index(part); break;
       case Op::kFunction: done = function(part); break;
@@ -44,42 +56,71 @@ class PathPlanner {
     return true;
   }
 
+  TypeId only() const { return current_.size() == 1 ? current_[0] : kNoType; }
+
   bool child(const Expr& part) {
-    if (current_ == kNoType || part.owner != current_ || part.elements.empty()) return false;
+    if (current_.size() > 1) return variants(part);
+    if (only() == kNoType || part.owner != only() || part.elements.empty()) return false;
     if (part.elements.size() == 1 && part.elements[0].choice == fhir::kNoName) {
       pushChild(part.elements[0]);
       return true;
     }
-    // A choice: narrowed at once by ofType(), or all of its members and nothing but an end behind them.
     if (at_ + 1 < path_.children.size()) {
       const Expr& next = *path_.children[at_ + 1];
       const bool narrows = next.op == Op::kFunction &&
                            (next.function == FunctionId::kOfType || (next.function == FunctionId::kAs && !part.many));
-      if (narrows && next.type.fhir != kNoType) {
-        const Element* only = nullptr;
-        for (const Element& element : part.elements) {
-          const bool primitive = types_.primitive(element.type) != Primitive::kNone;
-          const bool fits = primitive ? element.type == next.type.fhir
-                                      : types_.definitions()->isA(element.type, next.type.fhir);
-          if (!fits) continue;
-          if (only != nullptr) return false;
-          only = &element;
-        }
-        if (only == nullptr) return false;
-        pushChild(*only);
-        ++at_;
-        return true;
-      }
+      if (narrows && next.type.fhir != kNoType) return narrowed(part, next.type.fhir);
     }
     FusedStep step;
     step.op = FusedOp::kChildren;
     step.elements = part.elements;
+    current_.clear();
     for (const Element& element : part.elements) {
-      step.companions = step.companions || types_.primitive(element.type) != Primitive::kNone;
       if (types_.isAbstractResource(element.type)) return false;
+      step.companions = step.companions || types_.primitive(element.type) != Primitive::kNone;
+      if (std::find(current_.begin(), current_.end(), element.type) == current_.end()) current_.push_back(element.type);
     }
     plan_.steps.push_back(std::move(step));
-    current_ = kNoType;
+    return true;
+  }
+
+  // A choice that ofType() narrows at once to one of its members.
+  bool narrowed(const Expr& part, TypeId wanted) {
+    const Element* found = nullptr;
+    for (const Element& element : part.elements) {
+      const bool primitive = types_.primitive(element.type) != Primitive::kNone;
+      const bool fits = primitive ? element.type == wanted : types_.definitions()->isA(element.type, wanted);
+      if (!fits) continue;
+      if (found != nullptr) return false;
+      found = &element;
+    }
+    if (found == nullptr) return false;
+    pushChild(*found);
+    ++at_;
+    return true;
+  }
+
+  // A member of items of several types: each type has its own element.
+  bool variants(const Expr& part) {
+    FusedStep step;
+    step.op = FusedOp::kVariants;
+    std::vector<TypeId> next;
+    for (const TypeId type : current_) {
+      const auto found = types_.definitions()->path(type, part.text);
+      if (found.empty()) continue;
+      if (found.size() > 1 || found[0].choice != fhir::kNoName || found[0].name == fhir::kNoName ||
+          types_.isAbstractResource(found[0].type)) {
+        return false;
+      }
+      if (types_.definitions()->typeKind(type) == terminology::TypeKind::kPrimitive && part.text == "value") return false;
+      step.owners.push_back(type);
+      step.elements.push_back(found[0]);
+      step.companions = step.companions || types_.primitive(found[0].type) != Primitive::kNone;
+      if (std::find(next.begin(), next.end(), found[0].type) == next.end()) next.push_back(found[0].type);
+    }
+    if (next.empty()) return false;
+    plan_.steps.push_back(std::move(step));
+    current_ = std::move(next);
     return true;
   }
 
@@ -91,7 +132,7 @@ class PathPlanner {
     step.companions = types_.primitive(element.type) != Primitive::kNone;
     step.abstract = types_.isAbstractResource(element.type);
     plan_.steps.push_back(std::move(step));
-    current_ = element.type;
+    current_ = {element.type};
   }
 
   bool first(std::uint32_t index) {
@@ -100,29 +141,33 @@ class PathPlanner {
     step.index = index;
     plan_.has_index = plan_.has_index || index != 0;
     plan_.steps.push_back(std::move(step));
-    return true;
+    return plan_.steps.size() < 60;
   }
 
   bool index(const Expr& part) {
     const Expr& argument = *part.children[0];
-    if (argument.op != Op::kLiteral || argument.value.kind() != ValueKind::kInteger) return false;
+    if (argument.op != Op::kLiteral || !argument.has_value || argument.value.kind() != ValueKind::kInteger) return false;
     const std::int64_t n = argument.value.asInteger();
     return n >= 0 && n < 1'000'000 && !plan_.steps.empty() && first(static_cast<std::uint32_t>(n));
   }
 
+  bool where(const Expr& criterion) {
+    FusedStep step;
+    step.op = FusedOp::kWhere;
+    if (only() == kNoType || !conditions(criterion, step)) return false;
+    plan_.steps.push_back(std::move(step));
+    return true;
+  }
+
   bool function(const Expr& part) {
+    if (at_ == 0) return false;
+    const bool begun = !plan_.steps.empty();
     switch (part.function) {
-      case FunctionId::kWhere: {
-        FusedStep step;
-        step.op = FusedOp::kWhere;
-        if (at_ == 0 || current_ == kNoType || !conditions(*part.children[0], step)) return false;
-        plan_.steps.push_back(std::move(step));
-        return true;
-      }
-      case FunctionId::kFirst: return at_ > 0 && !plan_.steps.empty() && first(0);
+      case FunctionId::kWhere: return begun && where(*part.children[0]);
+      case FunctionId::kFirst: return begun && first(0);
       case FunctionId::kExtension: return extension(part);
       case FunctionId::kOfType: {
-        if (at_ == 0 || !types_.isAbstractResource(current_) || part.type.fhir == kNoType ||
+        if (!types_.isAbstractResource(only()) || part.type.fhir == kNoType ||
             types_.isAbstractResource(part.type.fhir) || !types_.isResource(part.type.fhir)) {
           return false;
         }
@@ -131,20 +176,14 @@ class PathPlanner {
         step.type = part.type.fhir;
         step.type_name = std::string(types_.definitions()->typeName(part.type.fhir));
         plan_.steps.push_back(std::move(step));
-        current_ = part.type.fhir;
+        current_ = {part.type.fhir};
         return true;
       }
       case FunctionId::kExists:
-        if (at_ == 0 || plan_.steps.empty()) return false;
-        if (!part.children.empty()) {
-          FusedStep step;
-          step.op = FusedOp::kWhere;
-          if (current_ == kNoType || !conditions(*part.children[0], step)) return false;
-          plan_.steps.push_back(std::move(step));
-        }
+        if (!begun || (!part.children.empty() && !where(*part.children[0]))) return false;
         return end(FusedEnd::kExists);
-      case FunctionId::kEmpty: return at_ > 0 && !plan_.steps.empty() && end(FusedEnd::kEmpty);
-      case FunctionId::kCount: return at_ > 0 && !plan_.steps.empty() && end(FusedEnd::kCount);
+      case FunctionId::kEmpty: return begun && end(FusedEnd::kEmpty);
+      case FunctionId::kCount: return begun && end(FusedEnd::kCount);
       default: return false;
     }
   }
@@ -157,71 +196,119 @@ class PathPlanner {
 
   bool extension(const Expr& part) {
     const Expr& url = *part.children[0];
-    if (at_ == 0 || url.op != Op::kLiteral || url.value.kind() != ValueKind::kString || current_ == kNoType) return false;
-    if (types_.extension == kNoType) return false;
+    if (url.op != Op::kLiteral || !url.has_value || url.value.kind() != ValueKind::kString) return false;
+    if (only() == kNoType || types_.extension == kNoType) return false;
     Element element;
     element.name = names::kExtension;
     element.type = types_.extension;
     pushChild(element);
     FusedStep step;
     step.op = FusedOp::kWhere;
-    step.conditions.push_back({names::kUrl, std::string(url.value.asString())});
+    step.conditions.push_back({names::kUrl, {std::string(url.value.asString())}, nullptr});
     plan_.steps.push_back(std::move(step));
     return true;
   }
 
-  // member = 'text' [and …]
+  // member = 'text', member = 'a' or member = 'b', member in ('a' | 'b'), path.exists(); any of them joined by `and`
   bool conditions(const Expr& e, FusedStep& step) {
     if (e.op == Op::kAnd) {
+      return std::all_of(e.children.begin(), e.children.end(), [&](const Expr* c) { return conditions(*c, step); });
+    }
+    FusedCondition condition;
+    if (e.op == Op::kOr) {
       for (const Expr* child : e.children) {
-        if (!conditions(*child, step)) return false;
+        if (!equality(*child, condition)) return false;
       }
-      return true;
+    } else if (e.op == Op::kEqual) {
+      if (!equality(e, condition)) return false;
+    } else if (e.op == Op::kIn) {
+      if (!member(*e.children[0], condition) || e.children[1]->op != Op::kLiteral) return false;
+      for (const Value& v : e.children[1]->literal()) {
+        if (v.kind() != ValueKind::kString) return false;
+        condition.texts.emplace_back(v.asString());
+      }
+    } else if (!truth(e, condition)) {
+      return false;
     }
-    if (e.op != Op::kEqual) return false;
-    const Expr* member = e.children[0];
-    const Expr* literal = e.children[1];
-    if (member->op == Op::kLiteral) std::swap(member, literal);
-    if (member->op == Op::kPath && member->children.size() == 2 && member->children[0]->op == Op::kThis) {
-      member = member->children[1];
-    }
-    if (member->op != Op::kMember || member->owner != current_ || member->elements.size() != 1) return false;
-    if (literal->op != Op::kLiteral || !literal->has_value || literal->value.kind() != ValueKind::kString) return false;
-    const Element& element = member->elements[0];
-    if (element.repeats || types_.primitive(element.type) != Primitive::kString) return false;
-    step.conditions.push_back({element.name, std::string(literal->value.asString())});
+    step.conditions.push_back(std::move(condition));
     return true;
   }
 
+  bool equality(const Expr& e, FusedCondition& condition) {
+    if (e.op != Op::kEqual) return false;
+    const Expr* left = e.children[0];
+    const Expr* literal = e.children[1];
+    if (left->op == Op::kLiteral) std::swap(left, literal);
+    if (literal->op != Op::kLiteral || !literal->has_value || literal->value.kind() != ValueKind::kString) return false;
+    if (!member(*left, condition)) return false;
+    condition.texts.emplace_back(literal->value.asString());
+    return true;
+  }
+
+  // A single element whose value is a text, the same one in all parts of an `or`.
+  bool member(const Expr& e, FusedCondition& condition) {
+    const Expr* m = &e;
+    if (m->op == Op::kPath && m->children.size() == 2 && m->children[0]->op == Op::kThis) m = m->children[1];
+    if (m->op != Op::kMember || m->owner != only() || m->elements.size() != 1) return false;
+    const Element& element = m->elements[0];
+    if (element.repeats || types_.primitive(element.type) != Primitive::kString) return false;
+    if (condition.name != fhir::kNoName && condition.name != element.name) return false;
+    condition.name = element.name;
+    return true;
+  }
+
+  bool truth(const Expr& e, FusedCondition& condition);
+
+  Planner& planner_;
   const TypeModel& types_;
   const Expr& path_;
-  TypeId current_;
+  std::vector<TypeId> current_;
   FusedPlan plan_;
   std::size_t at_ = 0;
   std::size_t settled_ = 0;
   bool ended_ = false;
 };
 
-// The type that a path's head is applied to, when it is a single one.
-TypeId inputOf(const TypeModel& types, const Expr& path) {
-  const Expr& head = *path.children[0];
-  if (head.op == Op::kMember) return head.owner;
-  if (head.op == Op::kTypeFilter && head.types.size() == 1 && !head.types[0].isSystem()) return head.types[0].id;
-  if (head.op == Op::kThis && head.types.size() == 1 && !head.types[0].isSystem()) return head.types[0].id;
-  (void)types;
-  return kNoType;
+// Plans each path once, inner ones when an outer one asks.
+class Planner {
+ public:
+  explicit Planner(const TypeModel& types) : types_(types) {}
+
+  void plan(Expr& e) {
+    if (e.op != Op::kPath || !seen_.insert(&e).second) return;
+    const TypeId input = inputOf(e);
+    if (input == kNoType || types_.isAbstractResource(input)) return;
+    e.plan = PathPlanner(*this, types_, e, input).run();
+  }
+
+ private:
+  // The type that a path's head is applied to, when it is a single one.
+  static TypeId inputOf(const Expr& path) {
+    const Expr& head = *path.children[0];
+    if (head.op == Op::kMember) return head.owner;
+    const bool typed = (head.op == Op::kTypeFilter || head.op == Op::kThis) && head.types.size() == 1;
+    return typed && !head.types[0].isSystem() ? head.types[0].id : kNoType;
+  }
+
+  const TypeModel& types_;
+  std::unordered_set<const Expr*> seen_;
+};
+
+bool PathPlanner::truth(const Expr& e, FusedCondition& condition) {
+  if (e.op != Op::kPath) return false;
+  planner_.plan(const_cast<Expr&>(e));  // the program is still being made
+  if (e.plan == nullptr || e.plan->steps_covered != e.children.size() || e.plan->input != only()) return false;
+  if (e.plan->end != FusedEnd::kExists && e.plan->end != FusedEnd::kEmpty) return false;
+  condition.truth = e.plan;
+  return true;
 }
 
 }  // namespace
 
 void planPaths(Program::Impl& program) {
   if (program.types.definitions() == nullptr) return;
-  for (Expr& e : program.pool) {
-    if (e.op != Op::kPath) continue;
-    const TypeId input = inputOf(program.types, e);
-    if (input == kNoType || program.types.isAbstractResource(input)) continue;
-    e.plan = PathPlanner(program.types, e, input).run();
-  }
+  Planner planner(program.types);
+  for (Expr& e : program.pool) planner.plan(e);
 }
 
 void compilePatterns(Program::Impl& program, std::size_t max_memory) {
@@ -244,6 +331,36 @@ void compilePatterns(Program::Impl& program, std::size_t max_memory) {
 
 namespace {
 
+// The values move to the program's own memory; false when they are not worth it, or not of a kind that can stay.
+bool keep(Expr& e, Span values) {
+  if (values.size() > 256) return false;
+  for (const Value& v : values) {
+    const bool simple = !v.isNode() && v.kind() != ValueKind::kService && v.kind() != ValueKind::kTypeInfo;
+    if (!simple || (v.kind() == ValueKind::kString && v.asString().size() > 4096)) return false;
+    if (v.kind() == ValueKind::kQuantity && values.size() > 1) return false;
+  }
+  e.has_value = values.size() == 1;
+  if (values.size() > 1) {
+    for (const Value& v : values) {
+      e.values.push_back(v.kind() == ValueKind::kString ? Value::string(e.owned.emplace_back(v.asString())) : v);
+    }
+    return true;
+  }
+  if (values.empty()) return true;
+  Value v = values[0];
+  if (v.kind() == ValueKind::kString) {
+    e.text = std::string(v.asString());
+    v = Value::string(e.text);
+  } else if (v.kind() == ValueKind::kQuantity) {
+    const QuantityValue q = v.asQuantity();
+    e.text = std::string(q.unit);
+    e.quantity = {q.value, e.text, q.calendar};
+    v = Value::quantity(&e.quantity);
+  }
+  e.value = v;
+  return true;
+}
+
 void fold(Expr* e, Evaluator::Impl& machine, Program::Impl& program) {
   if (e->constant && e->op != Op::kLiteral) {
     Frame frame;
@@ -251,26 +368,8 @@ void fold(Expr* e, Evaluator::Impl& machine, Program::Impl& program) {
     machine.steps = 0;
     machine.depth = 0;
     machine.arena.reset();
-    if (machine.eval(*e, frame, frame.self, out) && out.size() <= 1 && !machine.arena.exhausted()) {
-      // The value moves to the program's own memory.
-      if (out.empty()) {
-        e->has_value = false;
-      } else {
-        Value v = out[0];
-        if (v.isNode() || v.kind() == ValueKind::kService || v.kind() == ValueKind::kTypeInfo) return;
-        if (v.kind() == ValueKind::kString) {
-          if (v.asString().size() > 4096) return;
-          e->text = std::string(v.asString());
-          v = Value::string(e->text);
-        } else if (v.kind() == ValueKind::kQuantity) {
-          e->text = std::string(v.asQuantity().unit);
-          e->quantity = v.asQuantity();
-          e->quantity.unit = e->text;
-          v = Value::quantity(&e->quantity);
-        }
-        e->value = v;
-        e->has_value = true;
-      }
+    if (machine.eval(*e, frame, frame.self, out) && !machine.arena.exhausted()) {
+      if (!keep(*e, out.span())) return;
       e->op = Op::kLiteral;
       e->children.clear();
       return;
@@ -308,6 +407,7 @@ std::string describePlan(const Program::Impl& program) {
       switch (step.op) {
         case FusedOp::kChild: out += " ." + std::string(fhir::nameText(step.name)); break;
         case FusedOp::kChildren: out += " .choice"; break;
+        case FusedOp::kVariants: out += " ." + std::string(fhir::nameText(step.elements[0].name)); break;
         case FusedOp::kWhere: out += " where[" + std::to_string(step.conditions.size()) + "]"; break;
         case FusedOp::kFirst: out += " first"; break;
         case FusedOp::kIndex: out += " [" + std::to_string(step.index) + "]"; break;
