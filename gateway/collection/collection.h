@@ -43,7 +43,7 @@ struct Field {
 // A table in submission order.
 struct Table {
   std::string code;              // "CYP101"
-  std::string name;              // "CYP101ServiceOrTeamReferral"
+  std::string name;              // "CYP101Referral"
   std::string title;
   Scope scope = Scope::kPatient;
   std::vector<Field> fields;     // in order, unsent ones included
@@ -65,7 +65,7 @@ struct Rule {
 
 // One source of a table: a ViewDefinition.
 struct Source {
-  std::string name;              // "CYP101ServiceOrTeamReferral-EpisodeOfCare"
+  std::string name;              // "CYP101Referral-EpisodeOfCare"
   std::string file;
   std::string resource;          // type it reads
   std::uint16_t table = 0;

@@ -232,13 +232,13 @@ void Loader::columns(SourcePlan& plan, const JsonFile& file) {
   const auto described = plan.view->columns();
   for (std::size_t i = 0; i < described.size(); ++i) {
     ColumnPlan column;
-    if (described[i].name == "_order") {
+    if (described[i].name == "helper_order") {
       plan.order_column = static_cast<std::uint16_t>(i);
-    } else if (!described[i].name.starts_with('_')) {
+    } else if (!described[i].name.starts_with("helper_")) {
       const auto found = indexOf(impl_.tables[plan.table].fields, described[i].name);
       if (!found) {
         reporter_.fault(file.path, file.root(), "the column '" + described[i].name + "' is no field of " + impl_.tables[plan.table].name,
-                        "Name the columns as the table does; helpers begin with an underscore.");
+                        "Name the columns as the table does; helpers begin with helper_.");
       } else {
         column.field = *found;
       }

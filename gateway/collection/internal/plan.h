@@ -21,7 +21,7 @@ enum class Convert : std::uint8_t { kNone, kDate, kTime, kDateTime, kShortId, kM
 enum class Merge : std::uint8_t { kFirst, kLeast, kMost, kMostIfAll };
 
 struct ColumnPlan {
-  std::uint16_t field = kNoField;  // kNoField: a helper ("_start")
+  std::uint16_t field = kNoField;  // kNoField: a helper ("helper_start")
   Convert convert = Convert::kNone;
   Merge merge = Merge::kFirst;
   std::uint16_t limit = 0;         // kShortId: most characters
