@@ -154,7 +154,7 @@ TEST(BadJson, DuplicateMembers) {
 }
 
 TEST(BadJson, DuplicateAmongThousands) {
-  for (const std::size_t members : {10, 60, 200, 16'000}) {
+  for (const std::size_t members : {10U, 60U, 200U, 16'000U}) {
     for (const std::size_t repeated : {std::size_t{0}, members / 2, members - 1}) {
       std::string text = "{\"outer\":{";
       for (std::size_t i = 0; i < members; ++i)

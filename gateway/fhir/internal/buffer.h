@@ -45,6 +45,7 @@ class Buffer {
   // Keeps the first size() items.
   void reserve(std::size_t capacity) {
     if (capacity <= capacity_) return;
+    if (size_ == 0) release();  // nothing to carry over
     void* const grown = std::realloc(static_cast<void*>(data_), capacity * sizeof(T));
     if (grown == nullptr) throw std::bad_alloc();
     data_ = static_cast<T*>(grown);

@@ -11,7 +11,9 @@ namespace tributary::fhir::internal {
 namespace {
 
 constexpr std::size_t kMaxLocalNames = kLocalName - 1;
-constexpr std::size_t kLocalSlots = std::size_t{1} << 15;
+constexpr unsigned kLocalSlotBits = 15;
+constexpr std::size_t kLocalSlots = std::size_t{1} << kLocalSlotBits;
+constexpr std::size_t kFewLocalNames = 16;
 // A member whose name may have been seen is compared with up to this many siblings; past that, all at the
 // close.
 constexpr int kMaxSiblings = 48;
@@ -252,26 +254,43 @@ NameId TapeWriter::escapedName(std::string_view raw) {
   return static_cast<NameId>(id | companion);
 }
 
-// `keeps`: the bytes of `name` live as long as the document.
+// The free slot for `name`, or the one that holds it.
+std::size_t TapeWriter::localSlot(std::string_view name) const {
+  std::size_t slot = static_cast<std::size_t>((fastHash(name) * seed_) >> (64 - kLocalSlotBits));
+  while (local_slots_[slot] != 0 && out_->localName(local_slots_[slot] - std::size_t{1}) != name) {
+    slot = (slot + 1) % kLocalSlots;
+  }
+  return slot;
+}
+
+// `keeps`: the bytes of `name` live as long as the document. The first few names are found one by one; the
+// table is filled only for a document with more.
 NameId TapeWriter::localName(std::string_view name, bool keeps) {
   const std::size_t known = out_->localNameCount();
-  if (known == 0) {
-    local_slots_.assign(kLocalSlots, 0);
-  } else if (known == kMaxLocalNames) {
-    fault_ = TapeFault::kLocalNames;
-    return kNoName;
-  }
-  std::size_t slot = static_cast<std::size_t>((fastHash(name) * seed_) >> (64 - 15));
-  for (; local_slots_[slot] != 0; slot = (slot + 1) % kLocalSlots) {
-    const std::size_t i = local_slots_[slot] - std::size_t{1};
-    if (out_->localName(i) == name) return static_cast<NameId>(kLocalName | i);
+  std::size_t slot = 0;
+  if (known < kFewLocalNames) {
+    for (std::size_t i = 0; i < known; ++i) {
+      if (out_->localName(i) == name) return static_cast<NameId>(kLocalName | i);
+    }
+  } else {
+    if (known == kFewLocalNames) {
+      local_slots_.assign(kLocalSlots, 0);
+      for (std::size_t i = 0; i < known; ++i)
+        local_slots_[localSlot(out_->localName(i))] = static_cast<std::uint16_t>(i + 1);
+    }
+    slot = localSlot(name);
+    if (local_slots_[slot] != 0) return static_cast<NameId>(kLocalName | (local_slots_[slot] - 1U));
+    if (known == kMaxLocalNames) {
+      fault_ = TapeFault::kLocalNames;
+      return kNoName;
+    }
+    local_slots_[slot] = static_cast<std::uint16_t>(known + 1);
   }
   if (keeps) {
     out_->addName(name);
   } else {
     out_->addNameCopy(name);
   }
-  local_slots_[slot] = static_cast<std::uint16_t>(known + 1);
   return static_cast<NameId>(kLocalName | known);
 }
 

@@ -49,6 +49,7 @@ class TapeWriter {
   NameId memberName(std::uint32_t begin, std::uint32_t end);
   NameId escapedName(std::string_view raw);
   NameId localName(std::string_view name, bool keeps);
+  std::size_t localSlot(std::string_view name) const;
   bool repeatsName(Frame& frame, NameId name);
   bool closesWithRepeat(const Frame& frame);
   std::size_t nameBefore(NodeIndex member) const;
