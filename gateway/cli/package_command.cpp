@@ -46,8 +46,13 @@ void compile(const PackageOptions& options) {
   auto bytes = terminology::compileDefinitions(sources, &report);
   if (!bytes) failWith(bytes.error());
   if (auto written = writeFileDurably(options.output(), *bytes); !written) failWith(written.error());
-  for (const auto& warning : report.warnings) {
-    std::fprintf(stderr, "warning: %s: %s\n", warning.file.c_str(), warning.text.c_str());
+  constexpr std::size_t kShown = 20;
+  for (std::size_t i = 0; i < std::min(report.warnings.size(), kShown); ++i) {
+    std::fprintf(stderr, "warning: %s: %s\n", report.warnings[i].file.c_str(),
+                 report.warnings[i].text.c_str());
+  }
+  if (report.warnings.size() > kShown) {
+    std::fprintf(stderr, "warning: and %zu more\n", report.warnings.size() - kShown);
   }
   std::printf(
       "%s: %zu types, %zu definitions, %zu code systems with %zu concepts, %zu value sets, %zu concept maps, "
@@ -75,8 +80,8 @@ void printPackage(const terminology::InstalledPackage& package) {
 void list(const PackageOptions& options) {
   auto installed = terminology::listPackages(options.packagesFolder());
   if (!installed) failWith(installed.error());
-  std::printf("%-28s %-18s %8s %8s %8s %8s %8s %8s  %s\n", "NAME", "VERSION", "PROFILES", "VALSETS",
-              "CODESYS", "MAPS", "SEARCH", "OTHER", "SHA256");
+  std::printf("%-28s %-18s %8s %8s %8s %8s %8s %8s  %s\n", "NAME", "VERSION", "STRUCTS", "VALSETS", "CODESYS",
+              "MAPS", "SEARCH", "OTHER", "SHA256");
   for (const terminology::InstalledPackage& package : *installed) printPackage(package);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 #include <optional>
 #include <system_error>
 
@@ -147,14 +148,19 @@ namespace {
 
 constexpr std::string_view kHashFile = "sha256";
 
-// "StructureDefinition-Patient.json" → StructureDefinition. Files named otherwise are counted as "other".
-std::string kindOf(const std::string& file) {
-  const std::size_t dash = file.find('-');
-  const std::string kind = file.substr(0, dash);
-  const bool resource =
-      dash != std::string::npos && !kind.empty() && kind[0] >= 'A' && kind[0] <= 'Z' &&
-      std::ranges::all_of(kind, [](char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; });
-  return resource ? kind : "other";
+// The resource type as it stands near the start of a file, else "other". For counting only: files are not
+// parsed.
+std::string kindOf(const fs::path& file) {
+  std::array<char, 2048> buffer{};
+  std::ifstream(file, std::ios::binary).read(buffer.data(), buffer.size() - 1);
+  std::string_view head(buffer.data());
+  constexpr std::string_view kMember = "\"resourceType\"";
+  const std::size_t at = head.find(kMember);
+  if (at == std::string_view::npos) return "other";
+  head.remove_prefix(at + kMember.size());
+  const std::size_t open = head.find('"');
+  const std::size_t close = open == std::string_view::npos ? open : head.find('"', open + 1);
+  return close == std::string_view::npos ? "other" : std::string(head.substr(open + 1, close - open - 1));
 }
 
 Result<InstalledPackage> describe(const fs::path& path) {
@@ -164,7 +170,7 @@ Result<InstalledPackage> describe(const fs::path& path) {
   std::vector<fs::path> files;
   TRY_ASSIGN(files, jsonFiles(path / "package", false, {}));
   for (const fs::path& file : files) {
-    if (!skipped(file.string())) ++package.kinds[kindOf(file.string())];
+    if (!skipped(file.string())) ++package.kinds[kindOf(path / "package" / file)];
   }
   if (auto hash = readFile(path / kHashFile, 256); hash) package.sha256 = hash->substr(0, 64);
   return package;

@@ -36,7 +36,7 @@ Result<PackageManifest> readManifest(const std::filesystem::path& source);
 struct InstalledPackage {
   PackageManifest manifest;
   std::filesystem::path path;
-  std::map<std::string, std::size_t> kinds;  // files by the resource type that their name begins with
+  std::map<std::string, std::size_t> kinds;  // files by resource type; "other" is none
   std::string sha256;                        // of the tarball it came from; empty when it came from a folder
 };
 

@@ -30,11 +30,11 @@ struct Translation {
 // version is meant.
 class Terminology {
  public:
-  // What `definitions` hold, with the CodeSystem, ValueSet and ConceptMap resources (*.json, also in Bundles) of
-  // the `overlays` (folders, searched through, or single files) laid over it; a later one wins. So a changed
-  // ConceptMap takes effect without compiling. A changed CodeSystem counts for value sets that take it as a whole
-  // and for those of the overlay; compiled ones that filter its concepts keep what they were compiled with.
-  // Errors name file, line and column.
+  // What `definitions` hold, with the CodeSystem, ValueSet and ConceptMap resources (*.json, also in Bundles)
+  // of the `overlays` (folders, searched through, or single files) laid over it; a later one wins. So a
+  // changed ConceptMap takes effect without compiling. A changed CodeSystem counts for value sets that take
+  // it as a whole and for those of the overlay; compiled ones that filter its concepts keep what they were
+  // compiled with. Errors name file, line and column.
   static Result<std::shared_ptr<const Terminology>> load(
       std::shared_ptr<const Definitions> definitions, std::span<const std::filesystem::path> overlays = {});
 
