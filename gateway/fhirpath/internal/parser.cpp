@@ -74,6 +74,20 @@ class Parser {
     for (const Expr* child : e->children) e->height = std::max(e->height, child->height + 1);
   }
 
+  // One more child. Looks at that one only: a long chain must not cost the square of its length.
+  void append(Expr* e, Expr* child) const {
+    e->children.push_back(child);
+    e->length = static_cast<std::uint32_t>(previous_end_ > e->offset ? previous_end_ - e->offset : 0);
+    e->height = std::max(e->height, child->height + 1);
+  }
+
+  // One more child of a flat list; not finish(), which would look at all of them again.
+  void append(Expr* list, Expr* child) const {
+    list->children.push_back(child);
+    list->height = std::max(list->height, child->height + 1);
+    list->length = static_cast<std::uint32_t>(previous_end_ - list->offset);
+  }
+
   std::expected<void, Diagnostic> expect(std::string_view symbol) {
     if (!token_.is(symbol)) return unexpectedToken("'" + std::string(symbol) + "'");
     return advance();
@@ -130,8 +144,7 @@ class Parser {
     if (!right) return right;
     const bool flat = found.op == Op::kUnion || found.op == Op::kAnd || found.op == Op::kOr;
     if (flat && left->op == found.op && !left->parenthesised) {
-      left->children.push_back(*right);
-      finish(left);
+      append(left, *right);
       return left;
     }
     Expr* e = make(found.op, left->offset, {left, *right});
@@ -167,8 +180,7 @@ class Parser {
         chain = make(Op::kPath, result->offset, {result});
         result = chain;
       }
-      chain->children.push_back(*step);
-      finish(chain);
+      append(chain, *step);
     }
     return result;
   }
