@@ -81,13 +81,6 @@ class Parser {
     e->height = std::max(e->height, child->height + 1);
   }
 
-  // One more child of a flat list; not finish(), which would look at all of them again.
-  void append(Expr* list, Expr* child) const {
-    list->children.push_back(child);
-    list->height = std::max(list->height, child->height + 1);
-    list->length = static_cast<std::uint32_t>(previous_end_ - list->offset);
-  }
-
   std::expected<void, Diagnostic> expect(std::string_view symbol) {
     if (!token_.is(symbol)) return unexpectedToken("'" + std::string(symbol) + "'");
     return advance();
