@@ -61,6 +61,7 @@ std::vector<std::string> StoreTest::bodiesOf(const SubjectLease& lease) {
 std::vector<ResourceOutcomeEntry> StoreTest::deliveredAll(const SubjectLease& lease) {
   std::vector<ResourceOutcomeEntry> outcomes;
   const auto loaded = store().loadSubject(lease, 1 << 30, [&](const StoredResource& resource) {
+    const std::lock_guard lock(texts_mutex_);
     ResourceOutcomeEntry& outcome = outcomes.emplace_back();
     outcome.type = texts_.emplace_back(resource.type);
     outcome.id = texts_.emplace_back(resource.id);

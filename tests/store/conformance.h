@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -103,7 +104,8 @@ class StoreTest : public testing::TestWithParam<EngineUnderTest> {
   std::unique_ptr<Store> store_;
 
  private:
-  // Keeps what outcomes view alive.
+  // Keeps what outcomes view alive; workers of a test share it.
+  std::mutex texts_mutex_;
   std::deque<std::string> texts_;
 };
 
