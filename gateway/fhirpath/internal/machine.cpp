@@ -291,6 +291,11 @@ bool Evaluator::Impl::evalPath(const Expr& e, const Frame& frame, Span input, Co
     next = e.plan->steps_covered;
     if (next == count) return runFused(*this, e, *e.plan, input[0], out);
     if (!runFused(*this, e, *e.plan, input[0], a)) return false;
+  } else if (count == 1) {
+    return eval(*e.children[0], frame, input, out);  // a lone member that the planner has wrapped
+  } else if (e.children[0]->op == Op::kFunction && e.children[0]->function == FunctionId::kDefineVariable) {
+    next = 0;
+    a.append(input);
   } else if (!eval(*e.children[0], frame, input, a)) {
     return false;
   }
