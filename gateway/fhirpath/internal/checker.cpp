@@ -166,12 +166,12 @@ TypeSet Checker::check(Expr* e, const Scope& scope, const TypeSet& input, bool h
 
 TypeSet Checker::checkPath(Expr* e, const Scope& scope, const TypeSet& input, bool head) {
   const std::size_t defined_before = defined_.size();
-  TypeSet set = check(e->children[0], scope, input, head);
-  bool constant = e->children[0]->constant;
-  for (std::size_t i = 1; i < e->children.size() && !failed_; ++i) {
+  TypeSet set = input;
+  bool constant = true;
+  for (std::size_t i = 0; i < e->children.size() && !failed_; ++i) {
     Expr* step = e->children[i];
-    TypeSet next = check(step, scope, set, false);
-    if (set.never && !next.known()) next.never = next.never || step->op == Op::kMember;
+    TypeSet next = check(step, scope, set, i == 0 && head);
+    if (i > 0 && set.never && !next.known()) next.never = next.never || step->op == Op::kMember;
     constant = constant && step->constant;
     if (step->op == Op::kFunction && step->function == FunctionId::kDefineVariable &&
         step->children[0]->op == Op::kLiteral && step->children[0]->value.kind() == ValueKind::kString) {
