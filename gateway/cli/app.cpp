@@ -6,11 +6,17 @@
 #include "base/fault_point.h"
 #include "cli/command.h"
 #include "cli/config_command.h"
+#include "cli/coverage_command.h"
+#include "cli/explain_command.h"
 #include "cli/fhirpath_command.h"
-#include "cli/view_command.h"
+#include "cli/map_command.h"
 #include "cli/package_command.h"
 #include "cli/run_command.h"
+#include "cli/simulate_command.h"
 #include "cli/status_command.h"
+#include "cli/synth_command.h"
+#include "cli/test_command.h"
+#include "cli/view_command.h"
 
 namespace tributary::cli {
 
@@ -23,9 +29,15 @@ int runCommandLine(int argc, char** argv) {
   addRunCommand(root);
   addStatusCommand(root);
   addConfigCommand(root);
+  addMapCommand(root);
+  addExplainCommand(root);
+  addCoverageCommand(root);
+  addTestCommand(root);
   addFhirpathCommand(root);
   addViewCommand(root);
   addPackageCommand(root);
+  addSynthCommand(root);
+  addSimulateCommand(root);
   // For the crash tests: every place at which TRIBUTARY_FAULT can end the process.
   root.add_subcommand("fault-points", "List the fault points")->group("")->callback([] {
     for (const std::string_view name : fault::names()) std::printf("%.*s\n", static_cast<int>(name.size()), name.data());

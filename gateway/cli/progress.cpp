@@ -90,7 +90,8 @@ std::uint64_t printAccount(const store::Reconciliation& counts, const std::strin
     for (const auto& [state, rows] : c.by_state) {
       if (rows == 0) continue;
       std::printf("  %s %s", grouped(rows).c_str(), std::string(store::rowStateName(state)).c_str());
-      if (state == store::RowState::kAccepted || state == store::RowState::kWithdrawn) accepted += rows;
+      if (state == store::RowState::kWithdrawn) continue;  // a delete that has arrived: not a row any more
+      if (state == store::RowState::kAccepted) accepted += rows;
       else if (state == store::RowState::kRejected || state == store::RowState::kFailed) rejected += rows;
       else open += rows;
     }
@@ -99,7 +100,7 @@ std::uint64_t printAccount(const store::Reconciliation& counts, const std::strin
   for (const std::string& difference : counts.differences) std::printf("  ! %s\n", difference.c_str());
   const std::uint64_t unaccounted = counts.unaccounted + open;
   std::printf("\n%s: %llu resources, %llu rows, %llu accepted, %llu rejected, %llu quarantined, %llu unaccounted\n", closing_name.c_str(),
-              static_cast<unsigned long long>(resources), static_cast<unsigned long long>(counts.rows + counts.withdrawn_rows),
+              static_cast<unsigned long long>(resources), static_cast<unsigned long long>(counts.rows),
               static_cast<unsigned long long>(accepted), static_cast<unsigned long long>(rejected),
               static_cast<unsigned long long>(counts.quarantined_rows), static_cast<unsigned long long>(unaccounted));
   return unaccounted;

@@ -32,6 +32,12 @@ std::optional<std::uint64_t> submissionNumber(std::string_view travel_id) {
 const std::vector<SubmissionState> kUnderWay = {SubmissionState::kAssembling, SubmissionState::kReady, SubmissionState::kSending};
 const std::vector<SubmissionState> kAwaiting = {SubmissionState::kSent, SubmissionState::kTransportAccepted, SubmissionState::kFileAccepted};
 
+int daysInMonth(int year, int month) {
+  static constexpr int kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+  return month == 2 && leap ? 29 : kDays[(month - 1) % 12];
+}
+
 TimeZone zoneOf(std::string_view name) {
   auto zone = TimeZone::find(name);
   if (!zone) throw std::runtime_error(zone.error().text);
@@ -174,7 +180,9 @@ collection::Window Lane::windowOf(const Submission& submission) const {
   char created[32];
   std::snprintf(created, sizeof created, "%04d-%02d-%02dT%02d:%02d:%02d", int(civil.year), int(civil.month), int(civil.day),
                 int(civil.hour), int(civil.minute), int(civil.second));
-  return {submission.window, submission.window, created};
+  // The header names the reporting period, a calendar month, that the submission's day lies in.
+  const std::string month = submission.window.substr(0, 7);
+  return {month + "-01", month + "-" + std::to_string(daysInMonth(std::atoi(month.c_str()), std::atoi(month.c_str() + 5))), created};
 }
 
 deliver::Submission Lane::describe(const Submission& submission) const {
@@ -224,6 +232,8 @@ Result<void> Lane::assemble(const Submission& submission) {
     if (table.scope == collection::Scope::kHeader) {
       const collection::HeaderRow header = collection_->header(windowOf(submission));
       for (const Issue& issue : header.issues) {
+        // Told once: a flow within the month it speaks of breaks the same rule in each file.
+        if (!told_header_rules_.insert(issue.rule).second) continue;
         log_.write(severityName(issue.severity), issue.rule, issue.text, {{"destination", config_.name}});
       }
       cells.clear();

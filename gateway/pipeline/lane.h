@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -76,6 +77,7 @@ class Lane {
   std::atomic<bool> hurry_{false};
   std::atomic<std::uint64_t> assemble_ns_{0};
   std::optional<Instant> pending_since_;
+  std::set<std::string> told_header_rules_;
   Instant next_poll_{};
   mutable std::mutex mutex_;
   LaneStatus status_;

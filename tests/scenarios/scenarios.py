@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+"""End-to-end scenarios. Each builds its own world and says what must hold."""
+import argparse
+import json
+import pathlib
+import re
+import signal
+import sys
+import time
+import urllib.error
+import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
+from world import Checks, World, closing, get  # noqa: E402
+
+
+def post(url, body, kind="application/fhir+json", method="POST"):
+    request = urllib.request.Request(url, data=body.encode(), method=method, headers={"Content-Type": kind})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def wait_for(what, seconds=30):
+    end = time.time() + seconds
+    while time.time() < end:
+        try:
+            if what():
+                return True
+        except OSError:
+            pass
+        time.sleep(0.05)
+    return False
+
+
+def agrees(checks, world, account, code, name):
+    counts, national = closing(account), world.national()
+    checks.equal(code, 0, f"{name}: exit code")
+    checks.equal(counts.get("unaccounted"), 0, f"{name}: unaccounted")
+    checks.equal(national["held"], counts.get("accepted"), f"{name}: rows that the national side holds, and those the ledger calls accepted")
+    checks.equal(national["twice"], 0, f"{name}: delivered twice")
+    return counts
+
+
+def search_to_mesh(binary, checks):
+    """Polls a FHIR server, delivers through MESH; a second run finds nothing new."""
+    world = World(binary, patients=120, source="search")
+    try:
+        counts = agrees(checks, world, *world.run_until_drained(), "search")
+        checks.check(counts.get("accepted", 0) > 500, f"search: only {counts.get('accepted')} rows were accepted")
+        again = agrees(checks, world, *world.run_until_drained(), "search again")
+        checks.equal(again.get("rows"), counts.get("rows"), "search again: rows")
+    finally:
+        world.close()
+
+
+def both_formats(binary, checks):
+    """NDJSON gives the national side the same rows as CSV."""
+    held = []
+    for extra in ("", 'format = "ndjson"\n'):
+        world = World(binary, patients=60, source="search", destination_extra=extra)
+        try:
+            agrees(checks, world, *world.run_until_drained(), "format " + (extra.strip() or "csv"))
+            held.append(get(world.sim["national"].replace("summary", "rows?table=CYP101Referral")))
+        finally:
+            world.close()
+    checks.check(held[0] == held[1] and len(held[0]) > 100, "csv and ndjson give the national side different referrals")
+
+
+def hints_and_deletes(binary, checks):
+    """Subscriptions wake the search; what is deleted at the source is withdrawn at the national side."""
+    world = World(binary, patients=60, source="search", source_extra="subscribe = true\n")
+    gateway = None
+    try:
+        base = world.sim["epr"]
+        gateway = world.start_gateway()
+        checks.check(wait_for(lambda: world.status()["drained"] and world.national()["accepted"] > 100, 60), "hints: the first load did not drain")
+        checks.check(wait_for(lambda: any(s["state"] == "active" for s in world.status()["subscriptions"])), "hints: no subscription became active")
+        bundle = json.loads(get(base + "/Encounter?_count=50"))
+        encounters = [e["resource"] for e in bundle["entry"] if e["resource"].get("status") == "finished"]
+        checks.check(len(encounters) > 3, "hints: the simulator has no finished encounters")
+        before = world.national()["deleted"]
+        gone = encounters[0]["id"]
+        request = urllib.request.Request(f"{base}/Encounter/{gone}", method="DELETE")
+        urllib.request.urlopen(request, timeout=10).close()
+        checks.check(wait_for(lambda: world.national()["deleted"] > before, 30), "deletes: the national side heard of no withdrawal")
+        changed = dict(encounters[1], length={"value": 77, "unit": "min", "system": "http://unitsofmeasure.org", "code": "min"})
+        accepted = world.national()["accepted"]
+        status, _ = post(f"{base}/Encounter/{changed['id']}", json.dumps(changed), method="PUT")
+        checks.check(status in (200, 201), f"hints: PUT was answered with {status}")
+        checks.check(wait_for(lambda: world.national()["accepted"] > accepted, 30), "hints: the change did not arrive")
+        checks.check(wait_for(lambda: any(s["notifications"] > 0 for s in world.status()["subscriptions"])), "hints: no notification came")
+        gateway.send_signal(signal.SIGTERM)
+        checks.equal(gateway.wait(20), 0, "hints: graceful stop")
+        gateway = None
+        agrees(checks, world, *world.run_until_drained(), "hints")
+    finally:
+        if gateway:
+            gateway.kill()
+        world.close()
+
+
+def push_and_health(binary, checks):
+    """Pushes over HTTP; health, readiness, metrics."""
+    world = World(binary, patients=40, source="push")
+    gateway = None
+    try:
+        gateway = world.start_gateway()
+        admin = f"http://127.0.0.1:{world.admin_port}"
+        checks.check(wait_for(lambda: get(admin + "/readyz").startswith("ready")), "push: /readyz")
+        checks.equal(get(admin + "/healthz"), "ok\n", "push: /healthz")
+        push = f"http://127.0.0.1:{world.listen_port}/fhir"
+        for kind in ("Organization", "Practitioner", "Patient", "ServiceRequest", "EpisodeOfCare", "Encounter"):
+            bundle = json.loads(get(f"{world.sim['epr']}/{kind}?_count=200"))
+            entries = [{"resource": e["resource"], "request": {"method": "PUT", "url": f"{kind}/{e['resource']['id']}"}} for e in bundle["entry"]]
+            status, body = post(push, json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries}))
+            checks.equal(status, 200, f"push: transaction of {kind}")
+            checks.equal(body.count("201 Created"), len(entries), f"push: answers for {kind}")
+        checks.check(wait_for(lambda: world.national()["accepted"] > 30), "push: nothing arrived at the national side")
+        metrics = get(admin + "/metrics")
+        checks.check("tributary_received_total" in metrics and 'source="push"' in metrics, "push: metrics")
+        status, body = post(push, '{"resourceType":"Patient","id":"x","gender":}')
+        checks.check(status == 400 and "line 1" in body, f"push: malformed JSON is answered with {status} {body[:100]}")
+        gateway.send_signal(signal.SIGTERM)
+        checks.equal(gateway.wait(20), 0, "push: graceful stop")
+        gateway = None
+        agrees(checks, world, *world.run_until_drained(), "push")
+    finally:
+        if gateway:
+            gateway.kill()
+        world.close()
+
+
+PLANTED = ["9990000042", "ZZPLANTEDNAME", "ZZ9 9ZZ"]
+
+
+def bad_input(binary, checks):
+    """Everything that is wrong at once: the good part goes through, the bad part is kept with a reason, the log stays clean."""
+    world = World(binary, patients=30, source="files", gateway_extra='max_resource_bytes = 4000000\nlog_level = "debug"\n')
+    try:
+        planted = {"identifier": [{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": PLANTED[0]}],
+                   "name": [{"family": PLANTED[1], "given": [PLANTED[1]]}], "address": [{"postalCode": PLANTED[2]}]}
+        patient = lambda **more: json.dumps({"resourceType": "Patient", "id": "bad", **planted, **more})
+        deep = '{"resourceType":"Patient","id":"deep","extension":' + '[{"extension":' * 1_000_000
+        lines = [
+            patient(),                                                        # an invalid NHS number, no GP
+            patient(id="a", birthDate="1999-13-45"),
+            patient()[:-20],                                                  # cut off
+            patient().replace('"bad"', '"bad","id":"twice"'),                 # a duplicate member
+            json.dumps({"resourceType": "Patiant", "id": "x", **planted}),
+            deep,
+            json.dumps({"resourceType": "Encounter", "id": "e1", "subject": {"reference": "Patient/nobody"}, "status": "finished",
+                        "class": {"code": "unknown-code"}}),
+            json.dumps({"resourceType": "Organization", "id": "loop-a", "partOf": {"reference": "Organization/loop-b"}, "name": PLANTED[1]}),
+            json.dumps({"resourceType": "Organization", "id": "loop-b", "partOf": {"reference": "Organization/loop-a"}}),
+            json.dumps({"resourceType": "ServiceRequest", "id": "s", "status": "active", "subject": {"reference": "Patient/bad"}, "replaces":
+                        [{"reference": "ServiceRequest/s"}], "performer": [{"reference": "Organization/loop-a"}], "priority": "whenever"}),
+            json.dumps({"resourceType": "Patient", "id": "big", "text": {"status": "generated", "div": PLANTED[1] * 500_000}}),
+            "", "   ", "not json at all", "<html>" + PLANTED[1] + "</html>", '["' + PLANTED[1] + '"]', "\x00\x01",
+        ]
+        world.drop_file("bad.ndjson", "\n".join(lines) + "\n")
+        good = [json.dumps(e["resource"]) for kind in ("Organization", "Patient")
+                for e in json.loads(get(f"{world.sim['epr']}/{kind}?_count=100"))["entry"]]
+        world.drop_file("good.ndjson", "\n".join(good) + "\n")
+        counts = agrees(checks, world, *world.run_until_drained(), "bad input")
+        checks.check(counts.get("accepted", 0) >= 20, f"bad input: the good patients did not get through ({counts})")
+        log = (world.folder / "gateway.log").read_text(errors="replace")
+        for word in PLANTED:
+            checks.check(word not in log, f"bad input: the log shows {word}")
+        for match in re.findall(r"\b999\d{7}\b", log):
+            checks.check(False, f"bad input: the log shows the NHS number {match}")
+        gateway = world.start_gateway()
+        wait_for(lambda: get(f"http://127.0.0.1:{world.admin_port}/readyz").startswith("ready"))
+        try:
+            shown = get(f"http://127.0.0.1:{world.admin_port}/metrics") + json.dumps(world.status()) + json.dumps(world.reconcile())
+            rejected = world.reconcile()["sources"]["drop"]["rejected"]
+        finally:
+            gateway.terminate()
+            gateway.wait(20)
+        checks.equal(rejected, 9, "bad input: rejected lines")
+        for word in PLANTED:
+            checks.check(word not in shown, f"bad input: metrics or status show {word}")
+    finally:
+        world.close()
+
+
+def national_faults(binary, checks):
+    """A national side that times out after accepting, answers 500, loses, repeats and delays its acknowledgements."""
+    faults = [{"drop_accepted": True, "times": 2}, {"status": 500, "times": 3}, {"status": 503, "times": 3}, {"duplicate_acks": True}]
+    for fault in faults:
+        world = World(binary, patients=25, source="search")
+        try:
+            url = world.sim["mesh"] + "/_simulator/mesh-faults"
+            post(url, json.dumps(fault), kind="application/json")
+            gateway = world.start_gateway()
+            time.sleep(4)
+            post(url, json.dumps({"drop_accepted": False, "status": 0, "duplicate_acks": fault.get("duplicate_acks", False)}), kind="application/json")
+            gateway.terminate()
+            gateway.wait(30)
+            agrees(checks, world, *world.run_until_drained(), f"national fault {fault}")
+        finally:
+            world.close()
+
+
+def daily_window(binary, checks):
+    """In daily mode everything goes once, after the hour; a later change waits for the next day."""
+    world = World(binary, patients=25, source="search", destination_extra='mode = "daily"\nat = "00:00"\n')
+    try:
+        counts = agrees(checks, world, *world.run_until_drained(), "daily")
+        checks.check(counts.get("accepted", 0) > 50, f"daily: {counts}")
+    finally:
+        world.close()
+
+
+SCENARIOS = [search_to_mesh, both_formats, hints_and_deletes, push_and_health, bad_input, national_faults, daily_window]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin", required=True)
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    checks = Checks()
+    for scenario in SCENARIOS:
+        if options.names and scenario.__name__ not in options.names:
+            continue
+        begin, failed = time.time(), checks.failed
+        try:
+            scenario(options.bin, checks)
+        except Exception as error:  # a broken scenario is a failure, not the end of the others
+            checks.check(False, f"{scenario.__name__}: {type(error).__name__}: {error}")
+        print(f"{'ok    ' if checks.failed == failed else 'FAILED'} {scenario.__name__} ({time.time() - begin:.1f} s): {scenario.__doc__}", flush=True)
+    checks.finish()
+
+
+main()
