@@ -1,6 +1,8 @@
 // Fuzzer of the document readers. The first byte of an input chooses the reader, the rest is its text. JSON
 // is judged beside RapidJSON: the same texts must be accepted, and what is written back must be the same
 // value.
+#include <rapidjson/error/error.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -60,6 +62,8 @@ void fuzzJson(std::string_view text) {
     return;
   }
   require(text.find('\0') == std::string_view::npos, "accepted with a raw NUL");
+  // An exponent that no double holds is no number for RapidJSON; the text is kept here, so it is one.
+  if (expected == "!" + std::to_string(rapidjson::kParseErrorNumberTooBig)) return;
   require(rapid, "accepted, but RapidJSON refuses it");
   require(tapeFault(document).empty(), "the tape breaks its own rules");
   const std::string written = toJson(document);
