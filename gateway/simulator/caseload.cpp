@@ -52,7 +52,7 @@ std::string Caseload::nhsNumber(std::uint64_t index) const {
 std::string_view faultName(FaultKind kind) {
   static constexpr std::string_view kNames[kFaultKinds] = {"none",
                                                            "nhs-number-checksum",
-                                                           "no-local-patient-id",
+                                                           "bad-practice-code",
                                                            "bad-postcode",
                                                            "birth-in-future",
                                                            "unknown-ethnicity",
@@ -89,9 +89,9 @@ struct Target {
 constexpr Target kTargets[kFaultKinds] = {
     {FaultOutcome::kRowRejected, "", "", ""},
     {FaultOutcome::kRowRejected, "Patient", "CYP001", "NHSNumber"},
-    {FaultOutcome::kRowRejected, "Patient", "CYP001", "LocalPatientID"},
+    {FaultOutcome::kRowRejected, "Patient", "CYP002", "OrgID_GP"},
     {FaultOutcome::kRowRejected, "Patient", "CYP001", "Postcode"},
-    {FaultOutcome::kRowRejected, "Patient", "CYP001", "DateOfBirth"},
+    {FaultOutcome::kRowRejected, "Patient", "CYP002", "GPRegistration_StartDate"},
     {FaultOutcome::kWarning, "Patient", "CYP001", "EthnicCategory"},
     {FaultOutcome::kRowRejected, "ServiceRequest", "CYP101", "ReferralRequest_ReceivedDate"},
     {FaultOutcome::kRowRejected, "ServiceRequest", "CYP102", "TeamType"},
@@ -120,10 +120,11 @@ PlantedFault describe(const Plan& plan) {
   }
   if (target.type == "Patient") {
     fault.id = plan.id.view();
-    if (plan.fault != FaultKind::kNoLocalPatientId) fault.key = patientKey(plan).view();
+    fault.key = patientKey(plan).view();
   } else if (target.table == "CYP101" || target.table == "CYP102") {
     fault.id = target.type == "ServiceRequest" ? referralId(plan, r).view() : episodeId(plan, r, 0).view();
     fault.key = referralKey(plan, r).view();
+    if (target.table == "CYP102") fault.key += "|T-untyped";
   } else if (seen != nullptr) {
     const Id contact = contactId(plan, r, *seen);
     fault.id = contact.view();

@@ -37,7 +37,7 @@ using ChangeSink = std::function<void(const Change&)>;
 enum class FaultKind : std::uint8_t {
   kNone,
   kNhsNumberChecksum,  // last digit of the NHS number is wrong
-  kNoLocalPatientId,   // Patient without the provider's identifier
+  kBadPracticeCode,    // the GP practice's ODS code is "A9"
   kBadPostcode,        // "LS1 ABC"
   kBirthInFuture,
   kUnknownEthnicity,  // code "Q", which no list has: a warning
@@ -66,9 +66,9 @@ struct PlantedFault {
   FaultKind kind = FaultKind::kNone;
   FaultOutcome outcome = FaultOutcome::kRowRejected;
   std::uint64_t patient = 0;
-  std::string type, id;  // the faulty resource
-  std::string table, field,
-      key;  // "CYP001", "NHSNumber", primary key of the row (empty where the key itself is missing)
+  std::string type, id;      // the faulty resource
+  std::string table, field;  // "CYP001", "NHSNumber"
+  std::string key;           // primary key of the row, parts joined with "|"; of CYP002 the patient's
 };
 
 // A community provider and its patients. Immutable and safe from any number of threads: each patient follows

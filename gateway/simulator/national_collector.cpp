@@ -53,6 +53,31 @@ std::string keyOf(const NationalTable& table, const std::vector<std::string>& ce
   return key;
 }
 
+// Mandation, form, code lists and NHS numbers. `find(reject, code, field, text)` takes what is wrong.
+template <class Find>
+void checkCells(const NationalTable& model, const std::vector<std::string>& cells, const Find& find) {
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const NationalField& f = model.fields[i];
+    const std::string& cell = cells[i];
+    if (cell.empty()) {
+      if (f.mandatory) find(true, "NAT-MANDATORY", f.name, "must not be blank");
+      continue;
+    }
+    if (const auto wrong = checkShape(f, cell); !wrong.empty()) {
+      find(true, "NAT-FORMAT", f.name, wrong);
+      continue;
+    }
+    if (f.pilot) find(false, "NAT-PILOT", f.name, "a pilot item that was not asked for");
+    if (f.codes != nullptr && !f.codes->contains(cell) &&
+        !(f.name == "EthnicCategory" && f.codes->contains(cell.substr(0, 1)))) {
+      find(false, "NAT-CODE", f.name, "not a national code");
+    }
+    if (f.name.starts_with("NHSNumber") && f.shape == CellShape::kDigits && !validNhsNumber(cell)) {
+      find(true, "NAT-NHS-NUMBER", f.name, "not a valid NHS number");
+    }
+  }
+}
+
 }  // namespace
 
 struct NationalCollector::Impl {
@@ -69,6 +94,8 @@ struct NationalCollector::Impl {
                    std::string& period_end) const;
   void takeRows(const Checked& t, const std::string& submission, const std::string& start,
                 const std::string& end, Verdict& v);
+  void keep(const NationalTable& model, const std::vector<std::string>& cells, const std::string& submission,
+            HeldTable& mine, TableTally& tally);
   void takeDeletes(const Checked& t, Verdict& v);
   void release(HeldTable& table, const NationalTable& model, const std::vector<std::string>& cells) const;
 };
@@ -163,26 +190,7 @@ void NationalCollector::Impl::takeRows(const Checked& t, const std::string& subm
       (reject ? rejected : warned) = true;
       ++summary.findings[std::string(code)];
     };
-    for (std::size_t i = 0; i < cells.size(); ++i) {
-      const NationalField& f = model.fields[i];
-      const std::string& cell = cells[i];
-      if (cell.empty()) {
-        if (f.mandatory) find(true, "NAT-MANDATORY", f.name, "must not be blank");
-        continue;
-      }
-      if (const auto wrong = checkShape(f, cell); !wrong.empty()) {
-        find(true, "NAT-FORMAT", f.name, wrong);
-        continue;
-      }
-      if (f.pilot) find(false, "NAT-PILOT", f.name, "a pilot item that was not asked for");
-      if (f.codes != nullptr && !f.codes->contains(cell) &&
-          !(f.name == "EthnicCategory" && f.codes->contains(cell.substr(0, 1)))) {
-        find(false, "NAT-CODE", f.name, "not a national code");
-      }
-      if (f.name.starts_with("NHSNumber") && f.shape == CellShape::kDigits && !validNhsNumber(cell)) {
-        find(true, "NAT-NHS-NUMBER", f.name, "not a valid NHS number");
-      }
-    }
+    checkCells(model, cells, find);
     if (model.primary_key && keys[cells[model.key[0]]] > 1 && !cells[model.key[0]].empty()) {
       find(true, "NAT-DUPLICATE", model.fields[model.key[0]].name,
            "more than one row with this key in the file");
@@ -211,16 +219,21 @@ void NationalCollector::Impl::takeRows(const Checked& t, const std::string& subm
     }
     ++tally.accepted;
     ++summary.accepted;
-    std::string row = canonical(model, cells);
-    auto [it, fresh] = mine.rows.try_emplace(keyOf(model, cells));
-    if (fresh) {
-      if (model.primary_key) ++mine.parents[cells[model.key[0]]];
-    } else if (it->second.row == row && model.code != "CYP000") {
-      ++tally.repeated;
-      ++summary.repeated;
-    }
-    it->second = HeldRow{std::move(row), submission};
+    keep(model, cells, submission, mine, tally);
   }
+}
+
+void NationalCollector::Impl::keep(const NationalTable& model, const std::vector<std::string>& cells,
+                                   const std::string& submission, HeldTable& mine, TableTally& tally) {
+  std::string row = canonical(model, cells);
+  auto [it, fresh] = mine.rows.try_emplace(keyOf(model, cells));
+  if (fresh) {
+    if (model.primary_key) ++mine.parents[cells[model.key[0]]];
+  } else if (it->second.row == row && it->second.submission != submission && model.code != "CYP000") {
+    ++tally.repeated;
+    ++summary.repeated;
+  }
+  it->second = HeldRow{std::move(row), submission};
 }
 
 void NationalCollector::Impl::takeDeletes(const Checked& t, Verdict& v) {

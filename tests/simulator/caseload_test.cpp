@@ -129,8 +129,8 @@ TEST(Caseload, FaultsAreWhereTheTruthSaysTheyAre) {
       if (fault.kind == FaultKind::kBadActivityType) {
         EXPECT_NE(c.json.find("ASSESSMENT"), std::string_view::npos);
       }
-      if (fault.kind == FaultKind::kNoLocalPatientId) {
-        EXPECT_EQ(c.json.find("local-patient-identifier"), std::string_view::npos);
+      if (fault.kind == FaultKind::kBadPracticeCode) {
+        EXPECT_NE(c.json.find("Organization/gp-bad"), std::string_view::npos);
       }
       if (fault.kind == FaultKind::kNhsNumberChecksum) {
         const auto at = c.json.find("nhs-number\",\"value\":\"") + 21;

@@ -17,6 +17,33 @@ void replaceAll(std::string& text, std::string_view from, std::string_view to) {
   }
 }
 
+// The entries' requests; one that is not served has no method. False when that refuses the whole Bundle.
+bool readOperations(std::string_view body, bool all_or_nothing, std::vector<Operation>& operations,
+                    std::vector<std::pair<std::string, std::string>>& renamed) {
+  for (const std::string_view entry : elements(memberOf(body, "entry"))) {
+    const std::string_view request = memberOf(entry, "request");
+    Operation op;
+    op.method = textOf(request, "method");
+    op.url = textOf(request, "url");
+    op.resource = memberOf(entry, "resource");
+    const auto slash = op.url.find('/');
+    op.type = op.url.substr(0, slash);
+    if (slash != std::string::npos) op.id = op.url.substr(slash + 1);
+    const bool known =
+        op.method == "POST" || op.method == "PUT" || op.method == "DELETE" || op.method == "GET";
+    const bool good =
+        known && validType(op.type) && (op.method == "POST" || validId(op.id)) &&
+        (op.method == "GET" || op.method == "DELETE" || textOf(op.resource, "resourceType") == op.type);
+    if (!good && all_or_nothing) return false;
+    if (!good) op.method.clear();
+    if (op.method == "POST") op.id = randomUuid();
+    const std::string full = textOf(entry, "fullUrl");
+    if (full.starts_with("urn:uuid:")) renamed.emplace_back(full, op.type + "/" + op.id);
+    operations.push_back(std::move(op));
+  }
+  return true;
+}
+
 }  // namespace
 
 // A Subscription is kept alive by the notifier; what it is told is the server's answer.
@@ -100,27 +127,8 @@ net::ServerResponse EprServer::Impl::bundle(std::string_view body) {
     return refusal(400, "not-supported", "only transaction and batch");
   std::vector<Operation> operations;
   std::vector<std::pair<std::string, std::string>> renamed;  // urn:uuid -> Type/id
-  for (const std::string_view entry : elements(memberOf(body, "entry"))) {
-    const std::string_view request = memberOf(entry, "request");
-    Operation op;
-    op.method = textOf(request, "method");
-    op.url = textOf(request, "url");
-    op.resource = memberOf(entry, "resource");
-    const auto slash = op.url.find('/');
-    op.type = op.url.substr(0, slash);
-    if (slash != std::string::npos) op.id = op.url.substr(slash + 1);
-    const bool known =
-        op.method == "POST" || op.method == "PUT" || op.method == "DELETE" || op.method == "GET";
-    const bool good =
-        known && validType(op.type) && (op.method == "POST" || validId(op.id)) &&
-        (op.method == "GET" || op.method == "DELETE" || textOf(op.resource, "resourceType") == op.type);
-    if (!good && kind == "transaction")
-      return refusal(400, "invalid", "an entry has no request that is served");
-    if (!good) op.method.clear();
-    if (op.method == "POST") op.id = randomUuid();
-    const std::string full = textOf(entry, "fullUrl");
-    if (full.starts_with("urn:uuid:")) renamed.emplace_back(full, op.type + "/" + op.id);
-    operations.push_back(std::move(op));
+  if (!readOperations(body, kind == "transaction", operations, renamed)) {
+    return refusal(400, "invalid", "an entry has no request that is served");
   }
   std::string out;
   add(out, R"({"resourceType":"Bundle","type":")", kind, R"(-response","entry":[)");

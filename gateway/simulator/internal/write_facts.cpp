@@ -143,48 +143,7 @@ void Writer::newbornFacts(Random& random) {
     }
     end();
   }
-  if (maybe(random, 0.9) && born + 14 <= plan_.today) {
-    struct Test {
-      std::string_view slug, list;
-    };
-#define SPOT(name) CSDS("newborn-blood-spot-test-outcome-status-code-" name)
-    static constexpr Test kTests[] = {{"phenylketonuria", SPOT("phenylketonuria")},
-                                      {"sickle-cell-disease", SPOT("sickle-cell-disease")},
-                                      {"cystic-fibrosis", SPOT("cystic-fibrosis")},
-                                      {"congenital-hypothyroidism", SPOT("congenital-hypothyroidism")},
-                                      {"mcadd", SPOT("medium-chain-acyl-coa-dehydrogenase-deficiency")},
-                                      {"homocystinuria", SPOT("homocystinuria")},
-                                      {"maple-syrup-urine-disease", SPOT("maple-syrup-urine-disease")},
-                                      {"glutaric-aciduria-type-1", SPOT("glutaric-aciduria-type-1")},
-                                      {"isovaleric-acidaemia", SPOT("isovaleric-aciduria")}};
-#undef SPOT
-    const Second issued = cap((born + 12) * kDaySeconds + 9 * 3600);
-    for (const Test& test : kTests) {
-      begin("Observation", Id(plan_.id, "-spot-", test.slug), 1, issued);
-      put(R"("status":"final","code":{"coding":[)");
-      coding(ITEM_SYSTEM, {test.slug, ""});
-      put("]},");
-      subject();
-      put(R"(,"effectiveDateTime":")", Date{born + 5}, R"(","valueCodeableConcept":{"coding":[)");
-      coding(test.list, {random.chance(0.985) ? "04" : "08", ""});
-      put("]}");
-      end();
-    }
-    begin("DiagnosticReport", Id(plan_.id, "-spot"), 1, issued);
-    put(R"("status":"final","code":{"coding":[)");
-    coding(ITEM_SYSTEM, {"newborn-blood-spot", "Newborn blood spot screening"});
-    put("]},");
-    subject();
-    put(R"(,"effectiveDateTime":")", Date{born + 5}, R"(","issued":")", Utc{toUtc(issued) * 1000},
-        R"(","result":[)");
-    bool first = true;
-    for (const Test& test : kTests) {
-      put(first ? "" : ",", R"({"reference":"Observation/)", plan_.id, "-spot-", test.slug, R"("})");
-      first = false;
-    }
-    put(']');
-    end();
-  }
+  if (maybe(random, 0.9) && born + 14 <= plan_.today) bloodSpot(random);
   if (maybe(random, 0.7) && born + 46 <= plan_.today) {
     static constexpr std::string_view kParts[] = {"hips", "heart", "eyes", "testes"};
     static constexpr std::string_view kLists[] = {
@@ -202,6 +161,50 @@ void Writer::newbornFacts(Random& random) {
     put(']');
     end();
   }
+}
+
+void Writer::bloodSpot(Random& random) {
+  const Day born = plan_.born;
+  struct Test {
+    std::string_view slug, list;
+  };
+#define SPOT(name) CSDS("newborn-blood-spot-test-outcome-status-code-" name)
+  static constexpr Test kTests[] = {{"phenylketonuria", SPOT("phenylketonuria")},
+                                    {"sickle-cell-disease", SPOT("sickle-cell-disease")},
+                                    {"cystic-fibrosis", SPOT("cystic-fibrosis")},
+                                    {"congenital-hypothyroidism", SPOT("congenital-hypothyroidism")},
+                                    {"mcadd", SPOT("medium-chain-acyl-coa-dehydrogenase-deficiency")},
+                                    {"homocystinuria", SPOT("homocystinuria")},
+                                    {"maple-syrup-urine-disease", SPOT("maple-syrup-urine-disease")},
+                                    {"glutaric-aciduria-type-1", SPOT("glutaric-aciduria-type-1")},
+                                    {"isovaleric-acidaemia", SPOT("isovaleric-aciduria")}};
+#undef SPOT
+  const Second issued = cap((born + 12) * kDaySeconds + 9 * 3600);
+  for (const Test& test : kTests) {
+    begin("Observation", Id(plan_.id, "-spot-", test.slug), 1, issued);
+    put(R"("status":"final","code":{"coding":[)");
+    coding(ITEM_SYSTEM, {test.slug, ""});
+    put("]},");
+    subject();
+    put(R"(,"effectiveDateTime":")", Date{born + 5}, R"(","valueCodeableConcept":{"coding":[)");
+    coding(test.list, {random.chance(0.985) ? "04" : "08", ""});
+    put("]}");
+    end();
+  }
+  begin("DiagnosticReport", Id(plan_.id, "-spot"), 1, issued);
+  put(R"("status":"final","code":{"coding":[)");
+  coding(ITEM_SYSTEM, {"newborn-blood-spot", "Newborn blood spot screening"});
+  put("]},");
+  subject();
+  put(R"(,"effectiveDateTime":")", Date{born + 5}, R"(","issued":")", Utc{toUtc(issued) * 1000},
+      R"(","result":[)");
+  bool first = true;
+  for (const Test& test : kTests) {
+    put(first ? "" : ",", R"({"reference":"Observation/)", plan_.id, "-spot-", test.slug, R"("})");
+    first = false;
+  }
+  put(']');
+  end();
 }
 
 void Writer::adultFacts(Random& random, Day day) {

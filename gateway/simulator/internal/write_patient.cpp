@@ -38,10 +38,8 @@ void Writer::identifiers() {
   std::uint64_t number = plan_.nhs;
   if (plan_.fault == FaultKind::kNhsNumberChecksum) number = number / 10 * 10 + (number % 10 + 1) % 10;
   nhsIdentifier(number, plan_.nhs_status);
-  if (plan_.fault != FaultKind::kNoLocalPatientId) {
-    put(R"(,{"system":")" TRIBUTARY_BASE R"(Id/local-patient-identifier","value":")", patientKey(plan_),
-        R"(","assigner":{"identifier":{"system":")" ODS R"(","value":")", kProvider, R"("}}})");
-  }
+  put(R"(,{"system":")" TRIBUTARY_BASE R"(Id/local-patient-identifier","value":")", patientKey(plan_),
+      R"(","assigner":{"identifier":{"system":")" ODS R"(","value":")", kProvider, R"("}}})");
   put("],");
 }
 
@@ -115,7 +113,13 @@ void Writer::patientVersion(std::uint32_t version, Second at, bool moved, bool d
   const Day registered = std::max(plan_.born + 1, plan_.today - random.between(400, 6000));
   // The national side takes the end of a registration only in its month.
   const Day change = plan_.today - static_cast<Day>(civil(plan_.today).day) + 1;
-  put(Date{moved ? change : registered}, R"("}}],"reference":"Organization/gp-)", plan_.practice, R"("})");
+  put(Date{moved ? change : registered}, R"("}}],"reference":"Organization/gp-)");
+  if (plan_.fault == FaultKind::kBadPracticeCode) {
+    put("bad");
+  } else {
+    put(plan_.practice);
+  }
+  put(R"("})");
   if (moved && plan_.born < change - 1) {
     put(R"(,{"extension":[)" OWN_EXTENSION("gp-registration") R"("valuePeriod":{"start":")",
         Date{std::min(registered, change - 1)}, R"(","end":")", Date{change},

@@ -22,6 +22,7 @@ void Writer::organisations() {
     one(Id("gp-", i), Id("A999", Padded{static_cast<unsigned>(i + 10), 2}),
         Id("Practice ", i + 1, " (simulated)"));
   }
+  one(Id("gp-bad"), "A9", "A practice with a wrong code (simulated)");  // for the fault kBadPracticeCode
   for (int i = 0; i < kReferrers; ++i) {
     const Coded& referrer = kReferrerTable[static_cast<std::size_t>(i)];
     one(Id("referrer-", i), referrer.code, referrer.display);

@@ -59,6 +59,7 @@ class Writer {
   void facts();
   void childFacts(Random& random, Day day);
   void newbornFacts(Random& random);
+  void bloodSpot(Random& random);
   void adultFacts(Random& random, Day day);
   void endOfLifeFacts(Random& random, Day day);
   void carePlan(Random& random, Day day);
