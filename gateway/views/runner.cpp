@@ -31,8 +31,11 @@ struct Runner::Impl final : fhirpath::VisitListener {
 
   Impl(const fhirpath::Environment& environment, const RunOptions& run_options)
       : evaluator(environment), options(run_options) {
-    if (options.lineage) evaluator.setVisitListener(this);
+    if (listens()) evaluator.setVisitListener(this);
   }
+
+  // Whether every evaluation is listened to.
+  bool listens() const { return options.lineage && !options.results_only; }
 
   void visited(const Value& node, Role role) override {
     if (!node.isNode()) return;
@@ -60,6 +63,7 @@ struct Runner::Impl final : fhirpath::VisitListener {
   bool rest(const PlanColumn& column, Values shared, Values& out, const std::string& place);
   bool scalar(const Value& value, Cell& cell, const std::string& place);
   std::span<const Source> sources(Values results, const Value& focus);
+  bool listenIfComputed(const PlanColumn& column, const Value& focus, std::int64_t row_index, Values& values);
   bool fail(const char* rule, const std::string& place, std::string text, std::string remedy);
 
   fhirpath::Evaluator evaluator;
@@ -213,6 +217,17 @@ std::span<const Source> Runner::Impl::sources(Values results, const Value& focus
   return out;
 }
 
+// Evaluates once more, with an ear open, when a value is none of the document's elements.
+bool Runner::Impl::listenIfComputed(const PlanColumn& column, const Value& focus, std::int64_t row_index,
+                                    Values& values) {
+  if (std::ranges::all_of(values, [](const Value& value) { return value.isNode(); })) return true;
+  evaluator.setVisitListener(this);
+  const bool done =
+      evaluate(*column.program, focus, row_index, column.row_index, values, view->plan.columns[column.slot].name);
+  evaluator.setVisitListener(nullptr);
+  return done;
+}
+
 bool Runner::Impl::fill(const PlanColumn& column, const Value& focus, std::int64_t row_index,
                         std::span<const Values> prefixes) {
   const std::string& place = view->plan.columns[column.slot].name;
@@ -223,8 +238,10 @@ bool Runner::Impl::fill(const PlanColumn& column, const Value& focus, std::int64
   } else if (!evaluate(*column.program, focus, row_index, column.row_index, values, place)) {
     return false;
   }
-  if (options.lineage) [[unlikely]]
-    cell.sources = sources(values, focus);
+  if (options.lineage) [[unlikely]] {
+    if (options.results_only && !listenIfComputed(column, focus, row_index, values)) return false;
+    cell.sources = options.results_only && values.empty() ? std::span<const Source>{} : sources(values, focus);
+  }
   if (column.collection) {
     const std::span<Cell> items = arena.array<Cell>(values.size());
     std::size_t count = 0;
@@ -281,7 +298,7 @@ bool Runner::Impl::body(const PlanNode& node, const Value& focus, std::int64_t r
   const fhirpath::Evaluator::Scope scope(evaluator);
   const internal::Arena::Mark mark = arena.mark();
   std::span<Values> prefixes;
-  if (!node.prefixes.empty() && !options.lineage) {
+  if (!node.prefixes.empty() && !listens()) {
     prefixes = arena.array<Values>(node.prefixes.size());
     for (std::size_t i = 0; i < prefixes.size(); ++i) {
       if (!evaluate(*node.prefixes[i], focus, 0, false, prefixes[i], node.location)) return false;

@@ -55,6 +55,9 @@ class RowSink {
 
 struct RunOptions {
   bool lineage = false;              // fill Cell::sources; slower, and costs nothing when off
+  // With lineage: only of cells with a value. An element that is the value is its own source; the expression is
+  // listened to only where it computed one. Much quicker; conditions and nulls have no sources.
+  bool results_only = false;
   std::size_t rows = 1U << 20;       // most rows of one resource
   std::uint32_t repeat_depth = 128;  // most nesting that `repeat` follows
 };

@@ -220,6 +220,7 @@ void Loader::source(const Json& entry, const std::string& views_folder, std::uin
   for (const Json& by : entry["unlessReferencedBy"].items()) {
     plan.suppressions.push_back({by["resource"].string(), fhir::findName(by["element"].text())});
   }
+  for (const auto& variable : variables_) plan.uses_settings |= text.find('%' + variable.name) != std::string::npos;
   columns(plan, *file);
   filters(plan, *file);
   impl_.sources.push_back(Source{name, path, resource, table, plan.mode == Mode::kFill});

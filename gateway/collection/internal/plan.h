@@ -46,6 +46,7 @@ struct SourcePlan {
   std::uint16_t order_column = kNoField;
   std::vector<std::string> filter_ids, filter_reasons;  // as View::where()
   std::string suppressed_id;
+  bool uses_settings = false;          // some expression names %provider or another setting
   std::vector<Suppression> suppressions;
 };
 

@@ -55,6 +55,7 @@ Projector::Impl::Impl(std::shared_ptr<const Collection> c)
   plain = std::make_unique<views::Runner>(environment);
   views::RunOptions with_lineage;
   with_lineage.lineage = true;
+  with_lineage.results_only = true;
   traced = std::make_unique<views::Runner>(environment, with_lineage);
   setting_values.reserve(plan.settings.size());
   for (const auto& [name, value] : plan.settings) {
@@ -62,8 +63,6 @@ Projector::Impl::Impl(std::shared_ptr<const Collection> c)
     const std::size_t count = value.empty() ? 0 : 1;
     settings.push_back({name, std::span<const fhirpath::Value>(&setting_values.back(), count)});
   }
-  plain->setVariables(settings);
-  traced->setVariables(settings);
   by_type_.resize(plan.types.size());
   shared_by_type_.resize(plan.types.size());
   table_rows_.resize(plan.tables.size());
@@ -147,6 +146,9 @@ void Projector::Impl::suppress(const SourcePlan& source) {
 
 void Projector::Impl::runSource(const SourcePlan& source, std::span<const std::uint32_t> documents, bool account) {
   running_ = &source;
+  // Bound variables keep an evaluation from its quickest way, so only views that ask for them get them.
+  runner->setVariables(source.uses_settings ? std::span<const fhirpath::NamedValue>(settings)
+                                            : std::span<const fhirpath::NamedValue>());
   for (const std::uint32_t document : documents) {
     DocumentState& state = documents_[document];
     if (suppressed_[document] == source.index + 1U) {
@@ -170,7 +172,11 @@ void Projector::Impl::runSource(const SourcePlan& source, std::span<const std::u
       touched_.resize(first_touched);
       continue;
     }
-    if (outcome->filtered_by >= 0 && outcome->filtered_by > state.filter) {
+    // The filter that came nearest is told; of equals, one of a source that makes rows by itself.
+    const bool nearer = outcome->filtered_by > state.filter ||
+                        (outcome->filtered_by == state.filter && source.mode != Mode::kFill &&
+                         plan.source_plans[state.filter_source].mode == Mode::kFill);
+    if (outcome->filtered_by >= 0 && nearer) {
       state.filter = outcome->filtered_by;
       state.filter_source = source.index;
     }
