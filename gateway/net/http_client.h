@@ -63,7 +63,9 @@ struct Request {
   std::uint64_t body_size = 0;
   // Where the body of a 2xx answer goes; other answers are kept in Response::body as far as the limit allows.
   BodySink sink = {};
-  // Whether it may be sent twice. Unset: by the method. It decides between kRetryable and kUnknownOutcome.
+  // Whether it may be sent twice. Unset: by the method. It decides between kRetryable and kUnknownOutcome,
+  // and whether a kept-alive connection may be used (one that must not be repeated gets a fresh one: say true
+  // where the receiver drops doubles, such as a search by POST).
   std::optional<bool> idempotent = {};
   std::optional<Duration> timeout = {};        // instead of ClientLimits::total
   std::optional<std::uint64_t> max_body = {};  // instead of ClientLimits::body_bytes

@@ -10,8 +10,6 @@ namespace tributary::deliver {
 namespace {
 
 constexpr std::size_t kBuffer = 64 << 10;
-// 2000-01-01T12:00:00Z: within what a DOS time can say (from 1980) in every time zone.
-constexpr std::time_t kFixedTime = 946'728'000;
 
 }  // namespace
 
@@ -70,7 +68,8 @@ Result<void> ZipWriter::begin(const std::string& name) {
   archive_entry_set_pathname(entry, name.c_str());
   archive_entry_set_filetype(entry, AE_IFREG);
   archive_entry_set_perm(entry, 0644);
-  archive_entry_set_mtime(entry, kFixedTime, 0);
+  // No time is set: libarchive then writes the first DOS time (1980-01-01), in every time zone of the
+  // machine.
   const int result = archive_write_header(impl_->zip, entry);
   archive_entry_free(entry);
   if (result != ARCHIVE_OK) return failure("entry");
