@@ -19,7 +19,9 @@ constexpr std::array<UInt128, 39> makePowers() {
 constexpr std::array<UInt128, 39> kPowers = makePowers();
 constexpr UInt128 kLimit = kPowers[38];  // mantissas stay below
 
-UInt128 magnitude(Int128 value) { return value < 0 ? UInt128{0} - static_cast<UInt128>(value) : static_cast<UInt128>(value); }
+UInt128 magnitude(Int128 value) {
+  return value < 0 ? UInt128{0} - static_cast<UInt128>(value) : static_cast<UInt128>(value);
+}
 
 std::optional<Decimal> make(UInt128 size, bool negative, int scale) {
   while (scale > 0 && (size >= kLimit || scale > kMaxScale) && size % 10 == 0) {
@@ -91,7 +93,8 @@ std::optional<Decimal> Decimal::parse(std::string_view text) {
     int exponent = 0;
     const auto [end, error] = std::from_chars(text.data() + i, text.data() + text.size(), exponent);
     if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    if (exponent > 200 || exponent < -200) return size == 0 ? std::optional<Decimal>(Decimal()) : std::nullopt;
+    if (exponent > 200 || exponent < -200)
+      return size == 0 ? std::optional<Decimal>(Decimal()) : std::nullopt;
     scale -= exponent;
     if (scale < 0) {
       const auto grown = shifted(size, -scale);
@@ -124,7 +127,9 @@ std::optional<Decimal> Decimal::plus(const Decimal& other) const {
   return make(magnitude(sum), sum < 0, both->scale);
 }
 
-std::optional<Decimal> Decimal::minus(const Decimal& other) const { return plus(other.negated()); }
+std::optional<Decimal> Decimal::minus(const Decimal& other) const {
+  return plus(other.negated());
+}
 
 std::optional<Decimal> Decimal::times(const Decimal& other) const {
   const auto attempt = [](const Decimal& a, const Decimal& b) -> std::optional<Decimal> {
@@ -210,10 +215,18 @@ Decimal reduce(const Decimal& value, int scale, Mode mode) {
 }
 }  // namespace
 
-Decimal Decimal::rounded(int scale) const { return reduce(*this, scale, Mode::kHalfAway); }
-Decimal Decimal::floored(int scale) const { return reduce(*this, scale, Mode::kFloor); }
-Decimal Decimal::ceiled(int scale) const { return reduce(*this, scale, Mode::kCeiling); }
-Decimal Decimal::truncated(int scale) const { return reduce(*this, scale, Mode::kTruncate); }
+Decimal Decimal::rounded(int scale) const {
+  return reduce(*this, scale, Mode::kHalfAway);
+}
+Decimal Decimal::floored(int scale) const {
+  return reduce(*this, scale, Mode::kFloor);
+}
+Decimal Decimal::ceiled(int scale) const {
+  return reduce(*this, scale, Mode::kCeiling);
+}
+Decimal Decimal::truncated(int scale) const {
+  return reduce(*this, scale, Mode::kTruncate);
+}
 
 std::optional<Decimal> Decimal::rescaled(int scale) const {
   if (scale < 0 || scale > kMaxScale) return std::nullopt;

@@ -57,7 +57,8 @@ Result<std::span<const Value>> Evaluator::evaluate(const Program& program, const
     machine.program = &impl;
     machine.steps = 0;
     ok = runFused(machine, root, *root.plan, focus, out);
-    if (ok && machine.arena.exhausted()) [[unlikely]] ok = machine.failLimit(root, "the result is too large");
+    if (ok && machine.arena.exhausted()) [[unlikely]]
+      ok = machine.failLimit(root, "the result is too large");
   } else {
     ok = machine.run(impl, focus, bindings, out);
   }
@@ -68,7 +69,8 @@ Result<std::span<const Value>> Evaluator::evaluate(const Program& program, const
   return out.span();
 }
 
-Result<std::optional<bool>> Evaluator::test(const Program& program, const Value& focus, const Bindings& bindings) {
+Result<std::optional<bool>> Evaluator::test(const Program& program, const Value& focus,
+                                            const Bindings& bindings) {
   const auto values = evaluate(program, focus, bindings);
   if (!values) return std::unexpected(values.error());
   std::optional<bool> result;
@@ -78,17 +80,23 @@ Result<std::optional<bool>> Evaluator::test(const Program& program, const Value&
   return result;
 }
 
-const Diagnostic& Evaluator::lastDiagnostic() const { return impl_->diagnostic; }
+const Diagnostic& Evaluator::lastDiagnostic() const {
+  return impl_->diagnostic;
+}
 
 void Evaluator::setNow(Instant now, std::int16_t zone_minutes) {
   impl_->environment.now = now;
   impl_->environment.zone_minutes = zone_minutes;
 }
-void Evaluator::setResolver(const Resolver* resolver) { impl_->environment.resolver = resolver; }
+void Evaluator::setResolver(const Resolver* resolver) {
+  impl_->environment.resolver = resolver;
+}
 void Evaluator::setTraceListener(TraceListener* listener) {
   impl_->trace = listener;
   impl_->trace_steps = listener != nullptr && listener->steps();
 }
-void Evaluator::setVisitListener(VisitListener* listener) { impl_->visits = listener; }
+void Evaluator::setVisitListener(VisitListener* listener) {
+  impl_->visits = listener;
+}
 
 }  // namespace tributary::fhirpath

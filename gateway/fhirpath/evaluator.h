@@ -19,13 +19,13 @@ namespace tributary::fhirpath {
 class Resolver {
  public:
   virtual ~Resolver() = default;
-  // The resource for "Patient/1", an absolute URL or a canonical; nullopt when it is not held. The Document must
-  // live until the Evaluator's next evaluate(). `type` in the Value may be kNoType.
+  // The resource for "Patient/1", an absolute URL or a canonical; nullopt when it is not held. The Document
+  // must live until the Evaluator's next evaluate(). `type` in the Value may be kNoType.
   virtual std::optional<Value> resolve(std::string_view reference, const Value& from) const = 0;
 };
 
-// Hears what trace() says and, with steps() true, every step of the tree walk (the plan's fused loops are then not
-// used). Not for production paths.
+// Hears what trace() says and, with steps() true, every step of the tree walk (the plan's fused loops are
+// then not used). Not for production paths.
 class TraceListener {
  public:
   virtual ~TraceListener() = default;
@@ -49,11 +49,11 @@ class VisitListener {
 };
 
 struct Limits {
-  std::uint64_t steps = 50'000'000;       // items visited, about; bounds time
-  std::uint32_t depth = 2048;             // nesting at evaluation
-  std::size_t results = 1U << 20;         // items of one collection
+  std::uint64_t steps = 50'000'000;             // items visited, about; bounds time
+  std::uint32_t depth = 2048;                   // nesting at evaluation
+  std::size_t results = 1U << 20;               // items of one collection
   std::size_t memory = std::size_t{256} << 20;  // bytes of the arena in one evaluation
-  std::size_t regex_memory = 1U << 20;    // of a regular expression that is made at evaluation
+  std::size_t regex_memory = 1U << 20;          // of a regular expression that is made at evaluation
 };
 
 struct NamedValue {
@@ -62,7 +62,8 @@ struct NamedValue {
 };
 
 struct Environment {
-  const terminology::Definitions* definitions = nullptr;  // the same as at compile; both must outlive the Evaluator
+  const terminology::Definitions* definitions =
+      nullptr;  // the same as at compile; both must outlive the Evaluator
   const terminology::Terminology* terminology = nullptr;  // optional
   const Resolver* resolver = nullptr;                     // optional
   Instant now{};                                          // now(), today(), timeOfDay()
@@ -72,8 +73,8 @@ struct Environment {
 
 // What one evaluation sees besides its focus. All optional.
 struct Bindings {
-  std::optional<Value> resource;       // %resource; default: the root of the focus's Document (or the contained or
-                                       // Bundle entry resource that the focus stands in)
+  std::optional<Value> resource;  // %resource; default: the root of the focus's Document (or the contained or
+                                  // Bundle entry resource that the focus stands in)
   std::optional<Value> root_resource;  // %rootResource; default: the root of the focus's Document
   std::optional<Value> context;        // %context; default: the focus
   std::int64_t row_index = 0;          // %rowIndex
@@ -93,8 +94,9 @@ class Evaluator {
   // The root of a document as a Value, with its type.
   Value root(const fhir::Document& document) const;
 
-  // While a Scope is open, results stay good across further calls; closing it gives back the memory of what was
-  // evaluated inside. Scopes nest: for (item of evaluate(for_each)) { Scope inner(e); evaluate(column, item) … }.
+  // While a Scope is open, results stay good across further calls; closing it gives back the memory of what
+  // was evaluated inside. Scopes nest: for (item of evaluate(for_each)) { Scope inner(e); evaluate(column,
+  // item) … }.
   class Scope {
    public:
     explicit Scope(Evaluator& evaluator);
@@ -107,12 +109,13 @@ class Evaluator {
     std::uint64_t mark_[3];
   };
 
-  // The result is good until the next evaluate() outside any Scope. Errors: kLimit when a limit stopped it, else kInvalidArgument;
-  // Error::text is Diagnostic::summary(), and lastDiagnostic() has the rest.
+  // The result is good until the next evaluate() outside any Scope. Errors: kLimit when a limit stopped it,
+  // else kInvalidArgument; Error::text is Diagnostic::summary(), and lastDiagnostic() has the rest.
   Result<std::span<const Value>> evaluate(const Program& program, const Value& focus);
-  Result<std::span<const Value>> evaluate(const Program& program, const Value& focus, const Bindings& bindings);
-  // Singleton evaluation to a boolean for rules: nullopt for an empty result; an error for several items; a single
-  // item that is no boolean counts as true (FHIRPath N1 4.5).
+  Result<std::span<const Value>> evaluate(const Program& program, const Value& focus,
+                                          const Bindings& bindings);
+  // Singleton evaluation to a boolean for rules: nullopt for an empty result; an error for several items; a
+  // single item that is no boolean counts as true (FHIRPath N1 4.5).
   Result<std::optional<bool>> test(const Program& program, const Value& focus, const Bindings& bindings = {});
 
   const Diagnostic& lastDiagnostic() const;

@@ -36,11 +36,21 @@ void locate(Diagnostic& d, std::string_view source, std::string_view source_name
 
 Program::Program(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 Program::~Program() = default;
-std::string_view Program::source() const { return impl_->source; }
-const StaticType& Program::resultType() const { return impl_->result; }
-std::span<const std::string> Program::variables() const { return impl_->variables; }
-std::span<const Diagnostic> Program::warnings() const { return impl_->warnings; }
-std::string Program::describe() const { return describePlan(*impl_); }
+std::string_view Program::source() const {
+  return impl_->source;
+}
+const StaticType& Program::resultType() const {
+  return impl_->result;
+}
+std::span<const std::string> Program::variables() const {
+  return impl_->variables;
+}
+std::span<const Diagnostic> Program::warnings() const {
+  return impl_->warnings;
+}
+std::string Program::describe() const {
+  return describePlan(*impl_);
+}
 
 std::expected<std::shared_ptr<const Program>, Diagnostic> compile(std::string_view expression,
                                                                   const CompileOptions& options) {

@@ -17,12 +17,13 @@ namespace tributary::fhirpath {
 // A variable the expression may use as %name, given at evaluation (Bindings).
 struct VariableDeclaration {
   std::string name;
-  std::string type;      // "Patient", "System.Integer"; empty: not known
+  std::string type;  // "Patient", "System.Integer"; empty: not known
   bool many = false;
 };
 
-// A variable with a fixed value, folded into the Program: a FHIR primitive type name (or "Quantity" with a FHIRPath
-// quantity literal) and its text, such as {"use", "code", "official"}. Behaves as a literal of the System type.
+// A variable with a fixed value, folded into the Program: a FHIR primitive type name (or "Quantity" with a
+// FHIRPath quantity literal) and its text, such as {"use", "code", "official"}. Behaves as a literal of the
+// System type.
 struct Constant {
   std::string name;
   std::string type;
@@ -34,17 +35,17 @@ struct CompileOptions {
   const terminology::Definitions* definitions = nullptr;
   // Type of the focus: "Patient", "Patient.contact", "HumanName", "Quantity"; empty: told at evaluation.
   std::string context_type;
-  std::string resource_type;     // of %resource; empty: the context type when that is a resource, else unknown
-  // Strict: unknown elements, types and variables, and order-dependent functions on unordered collections are errors
-  // of the semantic phase. Otherwise unknown elements are just empty.
+  std::string resource_type;  // of %resource; empty: the context type when that is a resource, else unknown
+  // Strict: unknown elements, types and variables, and order-dependent functions on unordered collections are
+  // errors of the semantic phase. Otherwise unknown elements are just empty.
   bool strict = false;
-  bool optimise = true;          // false: plain tree walk, for comparison
+  bool optimise = true;             // false: plain tree walk, for comparison
   bool national_functions = false;  // translate('map'[, …]) and other functions beyond the standard
   std::vector<VariableDeclaration> variables;
   std::vector<Constant> constants;
-  std::string source_name;       // for messages: file name, or "view.json: select[0].column[2].path"
-  std::size_t max_length = 1U << 20;   // bytes of the expression
-  std::uint32_t max_depth = 256;       // nesting of the expression
+  std::string source_name;            // for messages: file name, or "view.json: select[0].column[2].path"
+  std::size_t max_length = 1U << 20;  // bytes of the expression
+  std::uint32_t max_depth = 256;      // nesting of the expression
   std::size_t max_regex_memory = 1U << 20;  // bytes of a compiled regular expression
 };
 

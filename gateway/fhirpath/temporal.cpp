@@ -164,11 +164,21 @@ std::pair<Moment, Moment> rangeOf(const Temporal& t) {
       last = {end.time_since_epoch().count() * std::int64_t{86400}, 0};
       break;
     }
-    case Precision::kMonth: last.second += std::int64_t{86400} * daysIn(t.year, t.month); break;
-    case Precision::kDay: last.second += 86400; break;
-    case Precision::kHour: last.second += 3600; break;
-    case Precision::kMinute: last.second += 60; break;
-    case Precision::kSecond: last.nanosecond += 1; break;
+    case Precision::kMonth:
+      last.second += std::int64_t{86400} * daysIn(t.year, t.month);
+      break;
+    case Precision::kDay:
+      last.second += 86400;
+      break;
+    case Precision::kHour:
+      last.second += 3600;
+      break;
+    case Precision::kMinute:
+      last.second += 60;
+      break;
+    case Precision::kSecond:
+      last.nanosecond += 1;
+      break;
   }
   return {first, last};
 }

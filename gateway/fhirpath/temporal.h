@@ -21,20 +21,21 @@ struct Temporal {
   std::int16_t year = 0;
   std::int16_t zone = kNoZone;  // minutes east of UTC
   std::uint8_t month = 1, day = 1, hour = 0, minute = 0, second = 0;
-  std::uint8_t digits = 0;      // of the fraction, as written
+  std::uint8_t digits = 0;  // of the fraction, as written
   Precision precision = Precision::kYear;
 
   bool hasZone() const { return zone != kNoZone; }
 
-  static std::optional<Temporal> parseDate(std::string_view text);      // 2014, 2014-01, 2014-01-25
+  static std::optional<Temporal> parseDate(std::string_view text);  // 2014, 2014-01, 2014-01-25
   // 2014T? … 2014-01-25T14:30:14.559+10:00; "T" may be missing when there is no time (FHIR dateTime)
   static std::optional<Temporal> parseDateTime(std::string_view text);
-  static std::optional<Temporal> parseTime(std::string_view text);      // 14, 14:30, 14:30:14.559
+  static std::optional<Temporal> parseTime(std::string_view text);  // 14, 14:30, 14:30:14.559
   static Temporal fromInstant(Instant instant, std::int16_t zone);
 
   static constexpr std::size_t kMaxTextLength = 40;
-  std::string_view formatDate(std::span<char> buffer) const;      // as FHIR writes it, no "@"
-  std::string_view formatDateTime(std::span<char> buffer) const;  // FHIR: 2014, 2014-01, 2014-01-25T14:30:14.559Z
+  std::string_view formatDate(std::span<char> buffer) const;  // as FHIR writes it, no "@"
+  std::string_view formatDateTime(
+      std::span<char> buffer) const;  // FHIR: 2014, 2014-01, 2014-01-25T14:30:14.559Z
   std::string_view formatTime(std::span<char> buffer) const;
 
   // nullopt where the precision (or a missing zone, which may lie between -12:00 and +14:00) leaves it open.

@@ -14,8 +14,8 @@
 namespace tributary::fhirpath {
 
 enum class ValueKind : std::uint8_t {
-  kNode,      // an element of a Document: resource, complex or FHIR primitive
-  kBoolean,   // the rest are System values: literals and computed ones
+  kNode,     // an element of a Document: resource, complex or FHIR primitive
+  kBoolean,  // the rest are System values: literals and computed ones
   kInteger,
   kLong,
   kDecimal,
@@ -28,16 +28,17 @@ enum class ValueKind : std::uint8_t {
   kService,   // %terminologies, %factory: something whose functions can be called
 };
 
-// A System.Quantity. The unit is a UCUM code or, with `calendar`, a calendar duration such as "day" (singular).
+// A System.Quantity. The unit is a UCUM code or, with `calendar`, a calendar duration such as "day"
+// (singular).
 struct QuantityValue {
   Decimal value;
   std::string_view unit = "1";
   bool calendar = false;
 };
 
-// One item of a FHIRPath collection. Small and trivially copyable: it points into Documents, the Program or the
-// arena of the Evaluator that made it, and lives as long as they keep still: a result is good until the Evaluator's
-// next evaluate() or until its Document is filled again.
+// One item of a FHIRPath collection. Small and trivially copyable: it points into Documents, the Program or
+// the arena of the Evaluator that made it, and lives as long as they keep still: a result is good until the
+// Evaluator's next evaluate() or until its Document is filled again.
 class Value {
  public:
   Value() = default;
@@ -120,7 +121,9 @@ class Value {
     return {static_cast<Int128>((static_cast<UInt128>(b_.bits) << 64) | a_.bits), detail_};
   }
   std::string_view asString() const { return {a_.chars, b_.bits}; }
-  Temporal asTemporal() const { return std::bit_cast<Temporal>(std::array<std::uint64_t, 2>{a_.bits, b_.bits}); }
+  Temporal asTemporal() const {
+    return std::bit_cast<Temporal>(std::array<std::uint64_t, 2>{a_.bits, b_.bits});
+  }
   const QuantityValue& asQuantity() const { return *a_.quantity; }
   std::string_view typeInfoName() const { return {a_.chars, b_.bits}; }
   bool typeInfoIsSystem() const { return detail_ != 0; }
@@ -163,8 +166,8 @@ static_assert(sizeof(Value) == 24 && std::is_trivially_copyable_v<Value>);
 // Room for the text of any System value but a quantity with an enormous unit (which is cut).
 using TextBuffer = std::array<char, 160>;
 
-// The text of any primitive or System value as FHIR writes it (dates without "@", quantities as "4 'mg'"). Points
-// into the Document, the Value's arena or `buffer`. Empty for a complex element.
+// The text of any primitive or System value as FHIR writes it (dates without "@", quantities as "4 'mg'").
+// Points into the Document, the Value's arena or `buffer`. Empty for a complex element.
 std::string_view text(const Value& value, TextBuffer& buffer);
 
 // "Integer", "String", … of a System value; empty for nodes, services.

@@ -1,6 +1,7 @@
 // The public FHIRPath R4 suite: conformance_fhirpath FOLDER [NAME]
-// FOLDER holds tests-fhir-r4.xml and input/. Prints what fails and ends with "fhirpath: P of T". A test passes on
-// type, literal and order, and an invalid one on its phase. NAME: only tests whose group or name contains it.
+// FOLDER holds tests-fhir-r4.xml and input/. Prints what fails and ends with "fhirpath: P of T". A test
+// passes on type, literal and order, and an invalid one on its phase. NAME: only tests whose group or name
+// contains it.
 #include <expat.h>
 
 #include <algorithm>
@@ -41,7 +42,8 @@ struct Case {
 class SuiteReader {
  public:
   std::vector<Case> read(const std::string& xml) {
-    const auto parser = std::unique_ptr<XML_ParserStruct, decltype(&XML_ParserFree)>(XML_ParserCreate("UTF-8"), XML_ParserFree);
+    const auto parser = std::unique_ptr<XML_ParserStruct, decltype(&XML_ParserFree)>(
+        XML_ParserCreate("UTF-8"), XML_ParserFree);
     XML_SetUserData(parser.get(), this);
     XML_SetElementHandler(parser.get(), start, end);
     XML_SetCharacterDataHandler(parser.get(), characters);
@@ -124,7 +126,8 @@ class Suite {
       return phase == c.invalid ? "" : "a " + phase + " error: " + program.error().render();
     }
     const auto values = evaluator_->evaluate(**program, evaluator_->root(document));
-    if (!values) return c.invalid == "execution" ? "" : "an execution error: " + evaluator_->lastDiagnostic().render();
+    if (!values)
+      return c.invalid == "execution" ? "" : "an execution error: " + evaluator_->lastDiagnostic().render();
     std::vector<std::string> got = shown(*values);
     if (!c.invalid.empty()) return list(got);
     if (c.predicate) {
@@ -136,7 +139,9 @@ class Suite {
 
  private:
   static std::string phaseName(fhirpath::Phase phase) {
-    return phase == fhirpath::Phase::kSyntax ? "syntax" : phase == fhirpath::Phase::kSemantic ? "semantic" : "execution";
+    return phase == fhirpath::Phase::kSyntax     ? "syntax"
+           : phase == fhirpath::Phase::kSemantic ? "semantic"
+                                                 : "execution";
   }
   static std::string list(const std::vector<std::string>& items) {
     std::string out = "[";
@@ -187,7 +192,8 @@ class Suite {
   static bool sameLiteral(const std::string& wanted, const std::string& got) {
     if (wanted == got) return true;
     // A decimal has no negative zero: "-0.0" is 0.0, digit for digit.
-    return wanted.starts_with("-0") && wanted.find_first_not_of("-0.") == std::string::npos && wanted.substr(1) == got;
+    return wanted.starts_with("-0") && wanted.find_first_not_of("-0.") == std::string::npos &&
+           wanted.substr(1) == got;
   }
 
   static std::string compare(const Case& c, std::vector<std::string> got) {
@@ -239,7 +245,8 @@ int main(int argc, char** argv) {
   Suite suite(folder, cacheFolder() / "definitions.bin");
   std::size_t passed = 0, run = 0;
   for (const Case& c : cases) {
-    if (!only.empty() && c.group.find(only) == std::string::npos && c.name.find(only) == std::string::npos) continue;
+    if (!only.empty() && c.group.find(only) == std::string::npos && c.name.find(only) == std::string::npos)
+      continue;
     ++run;
     const std::string got = suite.run(c);
     if (got.empty()) {
@@ -251,8 +258,8 @@ int main(int argc, char** argv) {
       if (c.invalid.empty()) wanted += (wanted.size() > 1 ? ", " : "") + output.type + ":" + output.text;
     }
     if (c.invalid.empty()) wanted += "]";
-    std::printf("%s/%s\n  %s\n  expected %s\n  got      %s\n", c.group.c_str(), c.name.c_str(), c.expression.c_str(),
-                wanted.c_str(), got.c_str());
+    std::printf("%s/%s\n  %s\n  expected %s\n  got      %s\n", c.group.c_str(), c.name.c_str(),
+                c.expression.c_str(), wanted.c_str(), got.c_str());
   }
   std::printf("fhirpath: %zu of %zu\n", passed, run);
   return passed == run ? 0 : 1;

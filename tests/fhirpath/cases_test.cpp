@@ -1,4 +1,5 @@
-// The case files of tests/fhirpath/cases: each line "expression  =>  result" is run as planned and as a plain walk.
+// The case files of tests/fhirpath/cases: each line "expression  =>  result" is run as planned and as a plain
+// walk.
 //   # a comment
 //   document {…}            JSON of the focus for what follows, on one line
 //   options strict national
@@ -59,7 +60,8 @@ TEST_P(Cases, GiveWhatTheySay) {
 
 std::vector<std::filesystem::path> caseFiles() {
   std::vector<std::filesystem::path> out;
-  for (const auto& entry : std::filesystem::directory_iterator(testing::sourceFolder() / "tests/fhirpath/cases")) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(testing::sourceFolder() / "tests/fhirpath/cases")) {
     if (entry.path().extension() == ".txt") out.push_back(entry.path());
   }
   std::sort(out.begin(), out.end());
@@ -68,7 +70,8 @@ std::vector<std::filesystem::path> caseFiles() {
 
 INSTANTIATE_TEST_SUITE_P(Files, Cases, ::testing::ValuesIn(caseFiles()), [](const auto& file) {
   std::string name = file.param.stem().string();
-  std::replace_if(name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
   return name;
 });
 

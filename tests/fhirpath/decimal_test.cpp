@@ -5,21 +5,28 @@
 namespace tributary {
 namespace {
 
-Decimal d(std::string_view text) { return Decimal::parse(text).value(); }
-std::string plus(std::string_view a, std::string_view b) { return d(a).plus(d(b))->toString(); }
-std::string over(std::string_view a, std::string_view b) { return d(a).dividedBy(d(b))->toString(); }
+Decimal d(std::string_view text) {
+  return Decimal::parse(text).value();
+}
+std::string plus(std::string_view a, std::string_view b) {
+  return d(a).plus(d(b))->toString();
+}
+std::string over(std::string_view a, std::string_view b) {
+  return d(a).dividedBy(d(b))->toString();
+}
 
 TEST(Decimal, ReadsAndWrites) {
-  for (const char* text : {"0", "1", "-1", "1.10", "-0.05", "0.000000000000000000001",
-                           "99999999999999999999999999999999999999", "-1234567890123456789.0123456789012345678"}) {
+  for (const char* text :
+       {"0", "1", "-1", "1.10", "-0.05", "0.000000000000000000001", "99999999999999999999999999999999999999",
+        "-1234567890123456789.0123456789012345678"}) {
     EXPECT_EQ(d(text).toString(), text);
   }
   EXPECT_EQ(d("1.5e3").toString(), "1500");
   EXPECT_EQ(d("1.50E-3").toString(), "0.00150");
   EXPECT_EQ(d("+7").toString(), "7");
   EXPECT_EQ(d("-0.0").toString(), "0.0");
-  for (const char* text : {"", "-", ".5", "5.", "1e", "1e+", "1.2.3", "0x1", " 1", "1 ", "1e999", "1e50", "NaN", "--1",
-                           "999999999999999999999999999999999999999"}) {
+  for (const char* text : {"", "-", ".5", "5.", "1e", "1e+", "1.2.3", "0x1", " 1", "1 ", "1e999", "1e50",
+                           "NaN", "--1", "999999999999999999999999999999999999999"}) {
     EXPECT_FALSE(Decimal::parse(text)) << text;
   }
 }
@@ -59,7 +66,8 @@ TEST(Decimal, Rounds) {
 TEST(Decimal, Orders) {
   EXPECT_EQ(d("1.10"), d("1.1"));
   EXPECT_LT(d("-1.2"), d("-1.19"));
-  EXPECT_LT(d("99999999999999999999999999999999999998.0").truncated(0), d("99999999999999999999999999999999999999"));
+  EXPECT_LT(d("99999999999999999999999999999999999998.0").truncated(0),
+            d("99999999999999999999999999999999999999"));
   EXPECT_GT(d("99999999999999999999999999999999999999"), d("0.00000000000000000000000000000000000001"));
   EXPECT_LT(d("-99999999999999999999999999999999999999"), d("0.00000000000000000000000000000000000001"));
   EXPECT_TRUE(d("1.00").integral());

@@ -21,7 +21,8 @@ class Engine : public ::testing::Test {
     EXPECT_TRUE(program) << (program ? "" : program.error().render());
     return program ? *program : nullptr;
   }
-  std::string run(Evaluator& evaluator, const Program& program, const fhir::Document& d, const Bindings& bindings = {}) {
+  std::string run(Evaluator& evaluator, const Program& program, const fhir::Document& d,
+                  const Bindings& bindings = {}) {
     const auto result = evaluator.evaluate(program, evaluator.root(d), bindings);
     return result ? testing::shown(*result) : "error: " + result.error().text;
   }
@@ -67,8 +68,8 @@ TEST_F(Engine, VariablesAndConstants) {
   CompileOptions options;
   options.variables = {{"who", "System.String", false}, {"list", "", true}};
   options.constants = {{"use", "code", "official"}, {"n", "integer", "1"}};
-  const auto program = compiled("name.where(use = %use).given[%n] & %who & %list.count().toString() & %rowIndex.toString()",
-                                options);
+  const auto program = compiled(
+      "name.where(use = %use).given[%n] & %who & %list.count().toString() & %rowIndex.toString()", options);
   EXPECT_EQ(program->variables().size(), 2U);
   Evaluator evaluator(environment_);
   const Value who[] = {Value::string("W")};
@@ -108,7 +109,8 @@ TEST_F(Engine, ResolvesOutside) {
   const Held held(*organization);
   environment_.resolver = &held;
   Evaluator evaluator(environment_);
-  EXPECT_EQ(run(evaluator, *compiled("managingOrganization.resolve().ofType(Organization).name"), *patient_), "string:Org");
+  EXPECT_EQ(run(evaluator, *compiled("managingOrganization.resolve().ofType(Organization).name"), *patient_),
+            "string:Org");
 }
 
 TEST_F(Engine, ResolvesInABundle) {
@@ -121,7 +123,8 @@ TEST_F(Engine, ResolvesInABundle) {
   CompileOptions options;
   options.context_type = "Bundle";
   Evaluator evaluator(environment_);
-  EXPECT_EQ(run(evaluator, *compiled("entry.resource.ofType(Patient).link.other.resolve().gender", options), *bundle),
+  EXPECT_EQ(run(evaluator, *compiled("entry.resource.ofType(Patient).link.other.resolve().gender", options),
+                *bundle),
             "code:female code:other");
   EXPECT_EQ(run(evaluator, *compiled("entry.resource.select(%resource.type)", options), *bundle), "");
 }
@@ -139,7 +142,8 @@ TEST_F(Engine, Limits) {
   EXPECT_TRUE(stopped("repeatAll($this)"));
   EXPECT_TRUE(stopped("name.given.repeat($this & 'x')"));
   EXPECT_TRUE(stopped("name.given.first().select($this & $this).repeat($this & $this)"));
-  EXPECT_TRUE(stopped("'aaaaaaaaaa'.repeat(iif($this.length() < 100000000, $this.replace('a', 'aaaaaaaaaa'), {}))"));
+  EXPECT_TRUE(
+      stopped("'aaaaaaaaaa'.repeat(iif($this.length() < 100000000, $this.replace('a', 'aaaaaaaaaa'), {}))"));
   // The evaluator is as good as new.
   EXPECT_EQ(run(evaluator, *compiled("id"), *patient_), "id:p");
 }
@@ -176,8 +180,10 @@ TEST_F(Engine, LimitsOfTheExpression) {
 
 TEST_F(Engine, RegularExpressionsAreBounded) {
   Evaluator evaluator(environment_);
-  EXPECT_EQ(run(evaluator, *compiled("('" + std::string(30, 'a') + "').matches('^(a+)+$!')"), *patient_), "Boolean:false");
-  const std::string result = run(evaluator, *compiled("id.matches('((a{1,1000}){1,1000}){1,1000}')"), *patient_);
+  EXPECT_EQ(run(evaluator, *compiled("('" + std::string(30, 'a') + "').matches('^(a+)+$!')"), *patient_),
+            "Boolean:false");
+  const std::string result =
+      run(evaluator, *compiled("id.matches('((a{1,1000}){1,1000}){1,1000}')"), *patient_);
   EXPECT_NE(result.find("regular expression"), std::string::npos) << result;
 }
 
@@ -193,7 +199,8 @@ TEST_F(Engine, LineageHearsWhatWasRead) {
   Evaluator evaluator(environment_);
   Heard heard;
   evaluator.setVisitListener(&heard);
-  EXPECT_EQ(run(evaluator, *compiled("name.where(use = 'official').given.first() & '-' & id"), *patient_), "String:A-p");
+  EXPECT_EQ(run(evaluator, *compiled("name.where(use = 'official').given.first() & '-' & id"), *patient_),
+            "String:A-p");
   EXPECT_EQ(heard.log, "?official =A =p ");
   heard.log.clear();
   EXPECT_EQ(run(evaluator, *compiled("name.where(use = 'official').given"), *patient_), "string:A string:B");
@@ -222,14 +229,17 @@ TEST_F(Engine, TraceHearsEachStep) {
   evaluator.setTraceListener(&traced);
   EXPECT_EQ(run(evaluator, *compiled("name.given.trace('g').count()"), *patient_), "Integer:3");
   EXPECT_EQ(traced.log, "g=string:A string:B string:C;");
-  const bool given = std::any_of(traced.steps_seen.begin(), traced.steps_seen.end(),
-                                 [](const auto& s) { return s.offset == 5 && s.length == 5 && s.count == 3; });
+  const bool given = std::any_of(traced.steps_seen.begin(), traced.steps_seen.end(), [](const auto& s) {
+    return s.offset == 5 && s.length == 5 && s.count == 3;
+  });
   EXPECT_TRUE(given);
 }
 
 TEST_F(Engine, TestIsSingletonEvaluation) {
   Evaluator evaluator(environment_);
-  const auto test = [&](std::string_view e) { return evaluator.test(*compiled(e), evaluator.root(*patient_)); };
+  const auto test = [&](std::string_view e) {
+    return evaluator.test(*compiled(e), evaluator.root(*patient_));
+  };
   EXPECT_EQ(*test("name.exists()"), true);
   EXPECT_EQ(*test("active"), std::nullopt);
   EXPECT_EQ(*test("id"), true);
@@ -252,8 +262,10 @@ TEST_F(Engine, DiagnosticsPoint) {
 
 TEST_F(Engine, ErrorsHoldNoPatientData) {
   Evaluator evaluator(environment_);
-  const auto secret = testing::document(R"({"resourceType":"Patient","id":"9990001234","birthDate":"1980-02-03"})");
-  for (const char* expression : {"id + 1", "birthDate.single() * 2", "id.encode(id)", "-id", "birthDate < 5", "id.matches('(' + id)"}) {
+  const auto secret =
+      testing::document(R"({"resourceType":"Patient","id":"9990001234","birthDate":"1980-02-03"})");
+  for (const char* expression : {"id + 1", "birthDate.single() * 2", "id.encode(id)", "-id", "birthDate < 5",
+                                 "id.matches('(' + id)"}) {
     const std::string result = run(evaluator, *compiled(expression), *secret);
     EXPECT_EQ(result.find("999000"), std::string::npos) << result;
     EXPECT_EQ(result.find("1980"), std::string::npos) << result;
@@ -262,13 +274,22 @@ TEST_F(Engine, ErrorsHoldNoPatientData) {
 
 TEST_F(Engine, TerminologyFunctions) {
   Evaluator evaluator(environment_);
-  EXPECT_EQ(run(evaluator, *compiled("('male').memberOf('http://hl7.org/fhir/ValueSet/administrative-gender')"), *patient_),
-            "Boolean:true");
-  EXPECT_EQ(run(evaluator, *compiled("('x').memberOf('http://hl7.org/fhir/ValueSet/administrative-gender')"), *patient_),
+  EXPECT_EQ(
+      run(evaluator, *compiled("('male').memberOf('http://hl7.org/fhir/ValueSet/administrative-gender')"),
+          *patient_),
+      "Boolean:true");
+  EXPECT_EQ(run(evaluator, *compiled("('x').memberOf('http://hl7.org/fhir/ValueSet/administrative-gender')"),
+                *patient_),
             "Boolean:false");
-  EXPECT_EQ(run(evaluator, *compiled("%terminologies.validateVS('http://hl7.org/fhir/ValueSet/administrative-gender', 'male').parameter.value"), *patient_),
+  EXPECT_EQ(run(evaluator,
+                *compiled("%terminologies.validateVS('http://hl7.org/fhir/ValueSet/administrative-gender', "
+                          "'male').parameter.value"),
+                *patient_),
             "boolean:true");
-  EXPECT_EQ(run(evaluator, *compiled("%terminologies.expand('http://hl7.org/fhir/ValueSet/administrative-gender').expansion.contains.code.count()"), *patient_),
+  EXPECT_EQ(run(evaluator,
+                *compiled("%terminologies.expand('http://hl7.org/fhir/ValueSet/"
+                          "administrative-gender').expansion.contains.code.count()"),
+                *patient_),
             "Integer:4");
 }
 

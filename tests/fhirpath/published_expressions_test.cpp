@@ -1,5 +1,5 @@
-// Every invariant and every search parameter of FHIR R4 compiles under the strict checker, or is listed here with the
-// reason.
+// Every invariant and every search parameter of FHIR R4 compiles under the strict checker, or is listed here
+// with the reason.
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -19,9 +19,12 @@ constexpr std::string_view kCore = "http://hl7.org/fhir/StructureDefinition/";
 // Where it stands → why the strict checker is right to refuse it.
 const std::map<std::string, std::string>& exceptions() {
   static const std::map<std::string, std::string> kList = {
-      {"ChargeItemDefinition cid-0", "an error of R4: ChargeItemDefinition has no element 'name' (it came with R5)"},
-      {"Definition ele-1", "the logical model Definition is no Element and has no 'id', nor has any instance"},
-      {"Event inv-1", "the logical model Event calls the element 'statusReason'; the invariant was not changed with it"},
+      {"ChargeItemDefinition cid-0",
+       "an error of R4: ChargeItemDefinition has no element 'name' (it came with R5)"},
+      {"Definition ele-1",
+       "the logical model Definition is no Element and has no 'id', nor has any instance"},
+      {"Event inv-1",
+       "the logical model Event calls the element 'statusReason'; the invariant was not changed with it"},
       {"http://hl7.org/fhir/SearchParameter/workflow-barrierCode",
        "of the extensions package: 'concept' is an element of CodeableReference, a type of R5"},
       {"http://hl7.org/fhir/SearchParameter/workflow-protectiveFactorCode",
@@ -52,7 +55,8 @@ struct Failure {
 };
 
 void compileStrictly(const terminology::Definitions& definitions, const std::string& expression,
-                     const std::string& context, const std::string& where, std::map<std::string, Failure>& failures) {
+                     const std::string& context, const std::string& where,
+                     std::map<std::string, Failure>& failures) {
   CompileOptions options;
   options.definitions = &definitions;
   options.context_type = context;

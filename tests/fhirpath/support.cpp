@@ -8,12 +8,15 @@
 
 namespace tributary::fhirpath::testing {
 
-std::filesystem::path sourceFolder() { return TRIBUTARY_SOURCE_DIR; }
+std::filesystem::path sourceFolder() {
+  return TRIBUTARY_SOURCE_DIR;
+}
 
 std::shared_ptr<const terminology::Definitions> definitions() {
   static const auto opened = [] {
     const char* cache = std::getenv("TRIBUTARY_CACHE");
-    const auto path = (cache != nullptr ? std::filesystem::path(cache) : sourceFolder() / ".cache") / "definitions.bin";
+    const auto path =
+        (cache != nullptr ? std::filesystem::path(cache) : sourceFolder() / ".cache") / "definitions.bin";
     auto result = terminology::Definitions::open(path);
     if (!result) std::printf("skipped: %s\n", result.error().text.c_str());
     return result ? *result : nullptr;
@@ -70,7 +73,8 @@ std::string evaluated(std::string_view expression, const fhir::Document& on, con
   }();
   CompileOptions compile_options;
   compile_options.definitions = definitions().get();
-  compile_options.context_type = options.context_type.empty() ? std::string(on.resourceType()) : options.context_type;
+  compile_options.context_type =
+      options.context_type.empty() ? std::string(on.resourceType()) : options.context_type;
   compile_options.strict = options.strict;
   compile_options.optimise = options.optimise;
   compile_options.national_functions = options.national;

@@ -12,7 +12,8 @@
 
 namespace tributary::fhirpath::testing {
 
-// The compiled definitions of .cache (TRIBUTARY_CACHE); nullptr, with a line that says so, when they are not there.
+// The compiled definitions of .cache (TRIBUTARY_CACHE); nullptr, with a line that says so, when they are not
+// there.
 std::shared_ptr<const terminology::Definitions> definitions();
 std::shared_ptr<const terminology::Terminology> localTerminology();
 

@@ -1,6 +1,6 @@
-// Fuzzer of expressions, and of planned programs against the plain tree walk. An input is an expression, and behind a
-// NUL, if there is one, the JSON of its focus. Both ways must agree on whether it compiles, whether it runs, and on what
-// it gives; and both must end within their limits.
+// Fuzzer of expressions, and of planned programs against the plain tree walk. An input is an expression, and
+// behind a NUL, if there is one, the JSON of its focus. Both ways must agree on whether it compiles, whether
+// it runs, and on what it gives; and both must end within their limits.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -32,8 +32,8 @@ constexpr std::string_view kObservation =
 struct World {
   World() {
     const char* cache = std::getenv("TRIBUTARY_CACHE");
-    auto opened = terminology::Definitions::open(std::string(cache != nullptr ? cache : TRIBUTARY_SOURCE_DIR "/.cache") +
-                                                 "/definitions.bin");
+    auto opened = terminology::Definitions::open(
+        std::string(cache != nullptr ? cache : TRIBUTARY_SOURCE_DIR "/.cache") + "/definitions.bin");
     if (!opened) {
       std::fprintf(stderr, "%s\n", opened.error().text.c_str());
       std::exit(1);
@@ -64,8 +64,8 @@ std::string shown(std::span<const Value> values) {
   std::string out;
   TextBuffer buffer;
   for (const Value& v : values) {
-    out += v.isNode() ? "node " + std::to_string(v.nodeIndex()) + "/" + std::to_string(v.companionIndex()) + " type " +
-                            std::to_string(v.type())
+    out += v.isNode() ? "node " + std::to_string(v.nodeIndex()) + "/" + std::to_string(v.companionIndex()) +
+                            " type " + std::to_string(v.type())
                       : std::string(systemTypeName(v.kind()));
     out += ":" + std::string(text(v, buffer)) + "\n";
   }
@@ -77,8 +77,8 @@ struct Outcome {
   std::string result;
 };
 
-Outcome runOne(World& world, std::string_view expression, const fhir::Document& focus, bool optimise, bool typed,
-               bool strict) {
+Outcome runOne(World& world, std::string_view expression, const fhir::Document& focus, bool optimise,
+               bool typed, bool strict) {
   Outcome out;
   CompileOptions options;
   options.definitions = world.definitions.get();
@@ -93,7 +93,8 @@ Outcome runOne(World& world, std::string_view expression, const fhir::Document& 
   const auto program = compile(expression, options);
   if (!program) {
     const Diagnostic& d = program.error();
-    if (d.offset > expression.size() || d.message.empty() || d.render().empty()) found("a diagnostic without a place");
+    if (d.offset > expression.size() || d.message.empty() || d.render().empty())
+      found("a diagnostic without a place");
     out.limit = d.limit;
     out.result = d.message;
     return out;
@@ -110,7 +111,8 @@ void both(World& world, std::string_view expression, const fhir::Document& focus
   const Outcome planned = runOne(world, expression, focus, true, typed, strict);
   const Outcome walked = runOne(world, expression, focus, false, typed, strict);
   if (planned.limit || walked.limit) return;  // the two count their steps differently
-  if (planned.compiled != walked.compiled) found("one compiles, one does not: " + planned.result + walked.result);
+  if (planned.compiled != walked.compiled)
+    found("one compiles, one does not: " + planned.result + walked.result);
   if (planned.ran != walked.ran) found(planned.ran ? "the plain walk fails" : "the planned program fails");
   if (planned.compiled && planned.result != walked.result) {
     found("planned:\n" + planned.result + "walked:\n" + walked.result);

@@ -12,8 +12,8 @@
 
 namespace tributary::fhirpath {
 
-// Bump memory for one evaluation. Blocks are kept for the next one. Beyond the limit it gives nullptr and stays
-// `exhausted` until reset.
+// Bump memory for one evaluation. Blocks are kept for the next one. Beyond the limit it gives nullptr and
+// stays `exhausted` until reset.
 class Arena {
  public:
   struct Mark {
@@ -84,14 +84,15 @@ class Arena {
 
 using Span = std::span<const Value>;
 
-// A growing list of Values in an arena. When the arena or the size limit is exhausted further items are dropped and
-// the arena says so; the evaluator turns that into an error.
+// A growing list of Values in an arena. When the arena or the size limit is exhausted further items are
+// dropped and the arena says so; the evaluator turns that into an error.
 class Collection {
  public:
   Collection(Arena& arena, std::size_t limit) : arena_(&arena), limit_(limit) {}
 
   void push(const Value& value) {
-    if (size_ == capacity_ && !(capacity_ == 0 ? begin() : grow())) [[unlikely]] return;
+    if (size_ == capacity_ && !(capacity_ == 0 ? begin() : grow())) [[unlikely]]
+      return;
     data_[size_++] = value;
   }
   void append(Span values) {

@@ -8,17 +8,25 @@
 namespace tributary::fhirpath {
 namespace {
 
-bool isInteger(const Value& v) { return v.kind() == ValueKind::kInteger || v.kind() == ValueKind::kLong; }
-bool isNumber(const Value& v) { return isInteger(v) || v.kind() == ValueKind::kDecimal; }
-Decimal decimalOf(const Value& v) { return isInteger(v) ? Decimal(v.asInteger()) : v.asDecimal(); }
+bool isInteger(const Value& v) {
+  return v.kind() == ValueKind::kInteger || v.kind() == ValueKind::kLong;
+}
+bool isNumber(const Value& v) {
+  return isInteger(v) || v.kind() == ValueKind::kDecimal;
+}
+Decimal decimalOf(const Value& v) {
+  return isInteger(v) ? Decimal(v.asInteger()) : v.asDecimal();
+}
 bool isDateLike(const Value& v) {
   return v.kind() == ValueKind::kDate || v.kind() == ValueKind::kDateTime || v.kind() == ValueKind::kTime;
 }
 
 // What does not fit is empty (N1 6.6: overflow). Integer is 32 bits wide, Long 64.
 void pushInteger(Int128 value, bool is_long, Collection& out) {
-  const Int128 low = is_long ? std::numeric_limits<std::int64_t>::min() : std::numeric_limits<std::int32_t>::min();
-  const Int128 high = is_long ? std::numeric_limits<std::int64_t>::max() : std::numeric_limits<std::int32_t>::max();
+  const Int128 low =
+      is_long ? std::numeric_limits<std::int64_t>::min() : std::numeric_limits<std::int32_t>::min();
+  const Int128 high =
+      is_long ? std::numeric_limits<std::int64_t>::max() : std::numeric_limits<std::int32_t>::max();
   if (value < low || value > high) return;
   const auto narrow = static_cast<std::int64_t>(value);
   out.push(is_long ? Value::longInteger(narrow) : Value::integer(narrow));
@@ -30,12 +38,18 @@ void pushDecimal(const std::optional<Decimal>& value, Collection& out) {
 
 std::string_view symbolOf(Op op) {
   switch (op) {
-    case Op::kAdd: return "+";
-    case Op::kSubtract: return "-";
-    case Op::kMultiply: return "*";
-    case Op::kDivide: return "/";
-    case Op::kDiv: return "div";
-    default: return "mod";
+    case Op::kAdd:
+      return "+";
+    case Op::kSubtract:
+      return "-";
+    case Op::kMultiply:
+      return "*";
+    case Op::kDivide:
+      return "/";
+    case Op::kDiv:
+      return "div";
+    default:
+      return "mod";
   }
 }
 
@@ -43,10 +57,18 @@ void integerArithmetic(Op op, const Value& a, const Value& b, Collection& out) {
   const bool is_long = a.kind() == ValueKind::kLong || b.kind() == ValueKind::kLong;
   const Int128 x = a.asInteger(), y = b.asInteger();
   switch (op) {
-    case Op::kAdd: pushInteger(x + y, is_long, out); break;
-    case Op::kSubtract: pushInteger(x - y, is_long, out); break;
-    case Op::kMultiply: pushInteger(x * y, is_long, out); break;
-    case Op::kDivide: pushDecimal(Decimal(a.asInteger()).dividedBy(Decimal(b.asInteger())), out); break;
+    case Op::kAdd:
+      pushInteger(x + y, is_long, out);
+      break;
+    case Op::kSubtract:
+      pushInteger(x - y, is_long, out);
+      break;
+    case Op::kMultiply:
+      pushInteger(x * y, is_long, out);
+      break;
+    case Op::kDivide:
+      pushDecimal(Decimal(a.asInteger()).dividedBy(Decimal(b.asInteger())), out);
+      break;
     case Op::kDiv:
       if (y != 0) pushInteger(x / y, is_long, out);
       break;
@@ -58,16 +80,26 @@ void integerArithmetic(Op op, const Value& a, const Value& b, Collection& out) {
 
 void decimalArithmetic(Op op, const Decimal& a, const Decimal& b, Collection& out) {
   switch (op) {
-    case Op::kAdd: pushDecimal(a.plus(b), out); break;
-    case Op::kSubtract: pushDecimal(a.minus(b), out); break;
-    case Op::kMultiply: pushDecimal(a.times(b), out); break;
-    case Op::kDivide: pushDecimal(a.dividedBy(b), out); break;
+    case Op::kAdd:
+      pushDecimal(a.plus(b), out);
+      break;
+    case Op::kSubtract:
+      pushDecimal(a.minus(b), out);
+      break;
+    case Op::kMultiply:
+      pushDecimal(a.times(b), out);
+      break;
+    case Op::kDivide:
+      pushDecimal(a.dividedBy(b), out);
+      break;
     case Op::kDiv:
       if (const auto quotient = a.integerDividedBy(b)) {
         if (const auto integer = quotient->toInteger()) pushInteger(*integer, false, out);
       }
       break;
-    default: pushDecimal(a.modulo(b), out); break;
+    default:
+      pushDecimal(a.modulo(b), out);
+      break;
   }
 }
 
@@ -104,8 +136,8 @@ bool Evaluator::Impl::arithmetic(const Expr& e, const Value& a, const Value& b, 
   if (isDateLike(a) && b.kind() == ValueKind::kQuantity && additive) {
     return dateArithmetic(e, a, b.asQuantity(), e.op == Op::kSubtract, out);
   }
-  const bool quantities = (a.kind() == ValueKind::kQuantity || isNumber(a)) &&
-                          (b.kind() == ValueKind::kQuantity || isNumber(b));
+  const bool quantities =
+      (a.kind() == ValueKind::kQuantity || isNumber(a)) && (b.kind() == ValueKind::kQuantity || isNumber(b));
   if (quantities) {
     const auto wrap = [](const Value& v) {
       return v.kind() == ValueKind::kQuantity ? v.asQuantity() : QuantityValue{decimalOf(v), "1", false};
@@ -160,7 +192,8 @@ bool Evaluator::Impl::dateArithmetic(const Expr& e, const Value& date, const Qua
                                      Collection& out) {
   const auto unit = durationUnit(by);
   if (!unit) {
-    return fail(e, "'" + std::string(by.unit.substr(0, 20)) + "' is not a duration that can be added to a date",
+    return fail(e,
+                "'" + std::string(by.unit.substr(0, 20)) + "' is not a duration that can be added to a date",
                 "a calendar duration, or a definite one of a week or less");
   }
   const auto amount = by.value.truncated(0).toInteger();  // N1 6.6.4: the decimal part is ignored
@@ -182,14 +215,17 @@ bool Evaluator::Impl::evalSign(const Expr& e, const Frame& frame, Collection& ou
     case ValueKind::kLong:
       pushInteger(negate ? -Int128{v.asInteger()} : Int128{v.asInteger()}, v.kind() == ValueKind::kLong, out);
       return true;
-    case ValueKind::kDecimal: out.push(Value::decimal(negate ? v.asDecimal().negated() : v.asDecimal())); return true;
+    case ValueKind::kDecimal:
+      out.push(Value::decimal(negate ? v.asDecimal().negated() : v.asDecimal()));
+      return true;
     case ValueKind::kQuantity: {
       QuantityValue q = v.asQuantity();
       if (negate) q.value = q.value.negated();
       out.push(newQuantity(q));
       return true;
     }
-    default: return fail(e, "a sign stands before something that is no number", "a number or a quantity");
+    default:
+      return fail(e, "a sign stands before something that is no number", "a number or a quantity");
   }
 }
 

@@ -64,9 +64,9 @@ struct TypeRef {
 
 // A type specifier as written: "Quantity" may mean FHIR.Quantity or System.Quantity.
 struct TypeSpecifier {
-  std::string name;                             // as written
+  std::string name;  // as written
   terminology::TypeId fhir = terminology::kNoType;
-  ValueKind system = ValueKind::kNode;          // kNode: no System type of that name
+  ValueKind system = ValueKind::kNode;  // kNode: no System type of that name
   bool known() const { return fhir != terminology::kNoType || system != ValueKind::kNode; }
 };
 
@@ -89,13 +89,13 @@ struct Expr {
   bool parenthesised = false;
   std::vector<Expr*> children;
 
-  std::string text;   // name of a member, function or variable; characters of a string literal
+  std::string text;  // name of a member, function or variable; characters of a string literal
   bool delimited = false;
   bool has_value = false;  // literals
   Value value;
-  QuantityValue quantity;  // what a quantity literal's value points to
-  std::vector<Value> values;       // a folded collection; has_value is false then
-  std::deque<std::string> owned;   // texts that `values` point to
+  QuantityValue quantity;         // what a quantity literal's value points to
+  std::vector<Value> values;      // a folded collection; has_value is false then
+  std::deque<std::string> owned;  // texts that `values` point to
   std::span<const Value> literal() const {
     return has_value ? std::span<const Value>(&value, 1) : std::span<const Value>(values);
   }
@@ -103,7 +103,7 @@ struct Expr {
   FunctionId function = FunctionId::kEmpty;
   fhir::NameId name = fhir::kNoName;
   VariableKind variable = VariableKind::kBound;
-  TypeSpecifier type;  // kIs, kAs, kTypeFilter, and functions that take a type
+  TypeSpecifier type;                 // kIs, kAs, kTypeFilter, and functions that take a type
   std::shared_ptr<const void> regex;  // compiled constant pattern
 
   // A member of an input of type `owner`: its concrete elements, found once.
@@ -113,9 +113,9 @@ struct Expr {
   // Filled by the checker.
   std::vector<TypeRef> types;  // empty: not known
   bool many = true;
-  bool never = false;      // always empty
+  bool never = false;  // always empty
   bool unordered = false;
-  bool constant = false;   // depends on nothing outside
+  bool constant = false;  // depends on nothing outside
 
   std::shared_ptr<const FusedPlan> plan;  // of a path
 };

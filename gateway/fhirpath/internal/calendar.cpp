@@ -9,7 +9,9 @@ namespace {
 
 constexpr std::int64_t kMillisecondsADay = 86'400'000;
 
-std::int64_t floorDivide(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
+std::int64_t floorDivide(std::int64_t a, std::int64_t b) {
+  return a >= 0 ? a / b : -((-a + b - 1) / b);
+}
 
 std::optional<Temporal> addMonths(Temporal t, std::int64_t months) {
   const std::int64_t total = t.year * std::int64_t{12} + (t.month - 1) + months;
@@ -37,12 +39,18 @@ std::optional<Temporal> addDays(Temporal t, std::int64_t days) {
 
 std::int64_t millisecondsOf(DurationUnit unit) {
   switch (unit) {
-    case DurationUnit::kWeek: return 7 * kMillisecondsADay;
-    case DurationUnit::kDay: return kMillisecondsADay;
-    case DurationUnit::kHour: return 3'600'000;
-    case DurationUnit::kMinute: return 60'000;
-    case DurationUnit::kSecond: return 1000;
-    default: return 1;
+    case DurationUnit::kWeek:
+      return 7 * kMillisecondsADay;
+    case DurationUnit::kDay:
+      return kMillisecondsADay;
+    case DurationUnit::kHour:
+      return 3'600'000;
+    case DurationUnit::kMinute:
+      return 60'000;
+    case DurationUnit::kSecond:
+      return 1000;
+    default:
+      return 1;
   }
 }
 
@@ -68,11 +76,13 @@ std::optional<DurationUnit> durationUnit(const QuantityValue& q) {
   return std::nullopt;
 }
 
-std::optional<Temporal> addDuration(const Temporal& to, ValueKind kind, std::int64_t amount, DurationUnit unit) {
+std::optional<Temporal> addDuration(const Temporal& to, ValueKind kind, std::int64_t amount,
+                                    DurationUnit unit) {
   Temporal t = to;
   // More than 40,000 years lead nowhere, and below that nothing here overflows.
   const std::int64_t unit_size = unit <= DurationUnit::kMonth ? 30 * kMillisecondsADay : millisecondsOf(unit);
-  if (amount > 15'000'000 * kMillisecondsADay / unit_size || -amount > 15'000'000 * kMillisecondsADay / unit_size) {
+  if (amount > 15'000'000 * kMillisecondsADay / unit_size ||
+      -amount > 15'000'000 * kMillisecondsADay / unit_size) {
     return std::nullopt;
   }
   if (kind != ValueKind::kTime) {
@@ -95,7 +105,8 @@ std::optional<Temporal> addDuration(const Temporal& to, ValueKind kind, std::int
   const std::int64_t scale = t.precision == Precision::kHour     ? 3'600'000
                              : t.precision == Precision::kMinute ? 60'000
                                                                  : millisecondsOf(unit);
-  const std::int64_t now = t.hour * 3'600'000LL + t.minute * 60'000LL + t.second * 1000LL + t.nanosecond / 1'000'000;
+  const std::int64_t now =
+      t.hour * 3'600'000LL + t.minute * 60'000LL + t.second * 1000LL + t.nanosecond / 1'000'000;
   const std::int64_t sum = now + amount * scale;
   const std::int64_t days = floorDivide(sum, kMillisecondsADay);
   const std::int64_t rest = sum - days * kMillisecondsADay;

@@ -17,7 +17,8 @@ bool Evaluator::Impl::call(const Expr& e, const Frame& frame, Span input, Collec
   if (f >= FunctionId::kEncode && f <= FunctionId::kUnescape) return callEncoding(e, frame, input, out);
   if (f <= FunctionId::kJoin) return callStrings(e, frame, input, out);
   if (f <= FunctionId::kTruncate) return callMath(e, frame, input, out);
-  if (f >= FunctionId::kLowBoundary && f <= FunctionId::kPrecision) return callBoundaries(e, frame, input, out);
+  if (f >= FunctionId::kLowBoundary && f <= FunctionId::kPrecision)
+    return callBoundaries(e, frame, input, out);
   if (f <= FunctionId::kTimeOf) return callDates(e, frame, input, out);
   if (f <= FunctionId::kDescendants) return callTree(e, frame, input, out);
   if (f <= FunctionId::kSort) return callUtility(e, frame, input, out);
@@ -26,19 +27,24 @@ bool Evaluator::Impl::call(const Expr& e, const Frame& frame, Span input, Collec
   switch (f) {
     case FunctionId::kResolve:
     case FunctionId::kGetResourceKey:
-    case FunctionId::kGetReferenceKey: return callReferences(e, frame, input, out);
+    case FunctionId::kGetReferenceKey:
+      return callReferences(e, frame, input, out);
     case FunctionId::kMemberOf:
     case FunctionId::kSubsumes:
     case FunctionId::kSubsumedBy:
-    case FunctionId::kTranslate: return callTerminology(e, frame, input, out);
+    case FunctionId::kTranslate:
+      return callTerminology(e, frame, input, out);
     case FunctionId::kConformsTo:
     case FunctionId::kElementDefinition:
     case FunctionId::kSlice:
     case FunctionId::kCheckModifiers:
-    case FunctionId::kHtmlChecks: return callProfiles(e, frame, input, out);
-    default: break;
+    case FunctionId::kHtmlChecks:
+      return callProfiles(e, frame, input, out);
+    default:
+      break;
   }
-  if (f >= FunctionId::kExpand && f <= FunctionId::kServiceTranslate) return callService(e, frame, input, out);
+  if (f >= FunctionId::kExpand && f <= FunctionId::kServiceTranslate)
+    return callService(e, frame, input, out);
   return callFhir(e, frame, input, out);
 }
 

@@ -10,7 +10,9 @@ using terminology::Element;
 using terminology::kNoType;
 using terminology::TypeId;
 
-bool TypeSet::has(TypeRef type) const { return std::find(types.begin(), types.end(), type) != types.end(); }
+bool TypeSet::has(TypeRef type) const {
+  return std::find(types.begin(), types.end(), type) != types.end();
+}
 
 void TypeSet::add(const TypeSet& other) {
   unordered = unordered || other.unordered;
@@ -63,7 +65,8 @@ std::string Checker::nearestElement(TypeId type, std::string_view name) const {
   std::string best;
   unsigned best_distance = name.size() < 4 ? 2 : 3;
   for (const Element& element : types_.definitions()->elements(type)) {
-    const std::string_view candidate = fhir::nameText(element.choice != fhir::kNoName ? element.choice : element.name);
+    const std::string_view candidate =
+        fhir::nameText(element.choice != fhir::kNoName ? element.choice : element.name);
     const unsigned distance = editDistance(name, candidate, best_distance);
     if (distance < best_distance) {
       best_distance = distance;
@@ -88,14 +91,15 @@ bool Checker::isBoolean(const TypeRef& type) const {
 }
 bool Checker::isNumber(const TypeRef& type) const {
   if (type.isSystem()) {
-    return type.system == ValueKind::kInteger || type.system == ValueKind::kLong || type.system == ValueKind::kDecimal;
+    return type.system == ValueKind::kInteger || type.system == ValueKind::kLong ||
+           type.system == ValueKind::kDecimal;
   }
   const Primitive p = types_.primitive(type.id);
   return p == Primitive::kInteger || p == Primitive::kLong || p == Primitive::kDecimal;
 }
 bool Checker::isComplex(const TypeRef& type) const {
-  return !type.isSystem() && types_.primitive(type.id) == Primitive::kNone && !types_.isAbstractResource(type.id) &&
-         type.id != types_.element;
+  return !type.isSystem() && types_.primitive(type.id) == Primitive::kNone &&
+         !types_.isAbstractResource(type.id) && type.id != types_.element;
 }
 
 std::expected<void, Diagnostic> Checker::run(Expr* root) {
@@ -125,18 +129,29 @@ TypeSet Checker::check(Expr* e, const Scope& scope, const TypeSet& input, bool h
       if (e->has_value) set = TypeSet::system(e->value.kind());
       e->constant = true;
       break;
-    case Op::kLiteralError: set = TypeSet::system(ValueKind::kTime); break;
-    case Op::kThis: set = scope.self; break;
-    case Op::kIndex: set = TypeSet::system(ValueKind::kInteger); break;
+    case Op::kLiteralError:
+      set = TypeSet::system(ValueKind::kTime);
+      break;
+    case Op::kThis:
+      set = scope.self;
+      break;
+    case Op::kIndex:
+      set = TypeSet::system(ValueKind::kInteger);
+      break;
     case Op::kTotal:
       if (scope.total != nullptr) set = *scope.total;
       break;
-    case Op::kVariable: set = checkVariable(e); break;
+    case Op::kVariable:
+      set = checkVariable(e);
+      break;
     case Op::kMember:
-    case Op::kTypeFilter: set = checkMember(e, input, head); break;
+    case Op::kTypeFilter:
+      set = checkMember(e, input, head);
+      break;
     case Op::kFunction:
       set = checkFunction(e, scope, input);
-      // At the head of a path its input is $this, which is not constant; iif() alone looks at its arguments only.
+      // At the head of a path its input is $this, which is not constant; iif() alone looks at its arguments
+      // only.
       if (head && e->function != FunctionId::kIif) e->constant = false;
       break;
     case Op::kIndexer:
@@ -146,7 +161,9 @@ TypeSet Checker::check(Expr* e, const Scope& scope, const TypeSet& input, bool h
       set.many = false;
       e->constant = e->children[0]->constant;
       break;
-    case Op::kPath: set = checkPath(e, scope, input, head); break;
+    case Op::kPath:
+      set = checkPath(e, scope, input, head);
+      break;
     case Op::kIs:
     case Op::kAs: {
       const TypeSet operand = check(e->children[0], scope, scope.self, true);
@@ -155,7 +172,9 @@ TypeSet Checker::check(Expr* e, const Scope& scope, const TypeSet& input, bool h
       e->constant = e->children[0]->constant && e->type.known();
       break;
     }
-    default: set = checkOperator(e, scope); break;
+    default:
+      set = checkOperator(e, scope);
+      break;
   }
   e->types = set.types;
   e->many = set.many;
@@ -242,7 +261,8 @@ TypeSet Checker::checkElement(Expr* e, const TypeSet& input) {
       set.many = set.many || element.repeats;
       if (element.type == kNoType) open = true;
     }
-    const bool named = std::all_of(found.begin(), found.end(), [](const Element& x) { return x.name != fhir::kNoName; });
+    const bool named =
+        std::all_of(found.begin(), found.end(), [](const Element& x) { return x.name != fhir::kNoName; });
     if (input.types.size() == 1 && !found.empty() && named) {
       e->owner = type.id;
       e->elements.assign(found.begin(), found.end());
@@ -259,7 +279,8 @@ TypeSet Checker::checkElement(Expr* e, const TypeSet& input) {
   set.never = true;
   for (const TypeRef& type : input.types) {
     const Element* element = type.isSystem() || e->name == fhir::kNoName
-                                 ? nullptr : types_.definitions()->element(type.id, e->name);
+                                 ? nullptr
+                                 : types_.definitions()->element(type.id, e->name);
     if (element != nullptr && element->choice != fhir::kNoName) {
       const std::string choice(fhir::nameText(element->choice));
       error(*e, "'" + e->text + "' is how JSON names the choice element '" + choice + "'", {},
@@ -277,7 +298,8 @@ TypeSet Checker::checkElement(Expr* e, const TypeSet& input) {
 
 TypeSet Checker::narrow(Expr* e, const TypeSet& input) {
   const bool is = e->op == Op::kIs || (e->op == Op::kFunction && e->function == FunctionId::kIs);
-  if (!e->type.known() && options_.strict) error(*e, "there is no type '" + e->type.name + "'", "a type name");
+  if (!e->type.known() && options_.strict)
+    error(*e, "there is no type '" + e->type.name + "'", "a type name");
   TypeSet set;
   if (is) {
     set = TypeSet::system(ValueKind::kBoolean);
@@ -302,7 +324,8 @@ TypeSet Checker::checkVariable(Expr* e) {
   if (e->text == "resource" || e->text == "rootResource") {
     e->variable = e->text == "resource" ? VariableKind::kResource : VariableKind::kRootResource;
     TypeId type = types_.definitions() == nullptr || options_.resource_type.empty()
-                      ? kNoType : types_.definitions()->findType(options_.resource_type);
+                      ? kNoType
+                      : types_.definitions()->findType(options_.resource_type);
     if (type == kNoType && types_.isResource(context)) type = context;
     if (e->variable == VariableKind::kRootResource) type = kNoType;  // may be a Bundle or a container
     if (type != kNoType) set = TypeSet::one({type, ValueKind::kNode});
@@ -327,7 +350,8 @@ TypeSet Checker::checkVariable(Expr* e) {
   }
   for (const VariableDeclaration& declared : options_.variables) {
     if (declared.name != e->text) continue;
-    if (std::find(program_.variables.begin(), program_.variables.end(), e->text) == program_.variables.end()) {
+    if (std::find(program_.variables.begin(), program_.variables.end(), e->text) ==
+        program_.variables.end()) {
       program_.variables.push_back(e->text);
     }
     const TypeSpecifier type = types_.specifier(declared.type);
@@ -377,7 +401,8 @@ TypeSet Checker::checkOperator(Expr* e, const Scope& scope) {
       set.service = false;
       return set;
     }
-    case Op::kConcatenate: return TypeSet::system(ValueKind::kString);
+    case Op::kConcatenate:
+      return TypeSet::system(ValueKind::kString);
     case Op::kNegate:
     case Op::kPlus: {
       TypeSet set = operands[0];
@@ -389,8 +414,10 @@ TypeSet Checker::checkOperator(Expr* e, const Scope& scope) {
     case Op::kMultiply:
     case Op::kDivide:
     case Op::kDiv:
-    case Op::kMod: return checkArithmetic(e, operands[0], operands[1]);
-    default: return TypeSet::system(ValueKind::kBoolean);
+    case Op::kMod:
+      return checkArithmetic(e, operands[0], operands[1]);
+    default:
+      return TypeSet::system(ValueKind::kBoolean);
   }
 }
 
@@ -401,10 +428,14 @@ TypeSet Checker::checkArithmetic(Expr* e, const TypeSet& left, const TypeSet& ri
     return type.isSystem() ? type.system : TypeModel::systemKind(types_.primitive(type.id));
   };
   const ValueKind a = kindOf(left), b = kindOf(right);
-  const auto number = [](ValueKind k) { return k == ValueKind::kInteger || k == ValueKind::kLong || k == ValueKind::kDecimal; };
+  const auto number = [](ValueKind k) {
+    return k == ValueKind::kInteger || k == ValueKind::kLong || k == ValueKind::kDecimal;
+  };
   const bool date = a == ValueKind::kDate || a == ValueKind::kDateTime || a == ValueKind::kTime;
   if ((e->op == Op::kAdd || e->op == Op::kSubtract) && date) {
-    if (number(b)) error(*e->children[1], "a number without a unit cannot be added to a date", "a quantity such as 7 days");
+    if (number(b))
+      error(*e->children[1], "a number without a unit cannot be added to a date",
+            "a quantity such as 7 days");
     return TypeSet::system(a);
   }
   TypeSet set;
@@ -414,7 +445,8 @@ TypeSet Checker::checkArithmetic(Expr* e, const TypeSet& left, const TypeSet& ri
   if (e->op == Op::kDivide) return TypeSet::system(ValueKind::kDecimal);
   if (e->op == Op::kDiv) return TypeSet::system(ValueKind::kInteger);
   if (a == ValueKind::kDecimal || b == ValueKind::kDecimal) return TypeSet::system(ValueKind::kDecimal);
-  return TypeSet::system(a == ValueKind::kLong || b == ValueKind::kLong ? ValueKind::kLong : ValueKind::kInteger);
+  return TypeSet::system(a == ValueKind::kLong || b == ValueKind::kLong ? ValueKind::kLong
+                                                                        : ValueKind::kInteger);
 }
 
 }  // namespace tributary::fhirpath

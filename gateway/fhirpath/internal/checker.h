@@ -30,8 +30,8 @@ struct TypeSet {
   void add(const TypeSet& other);  // union of types; unknown makes unknown
 };
 
-// Gives every part of the tree its types, resolves names to elements, functions and variables, and finds the errors of
-// the semantic phase.
+// Gives every part of the tree its types, resolves names to elements, functions and variables, and finds the
+// errors of the semantic phase.
 class Checker {
  public:
   Checker(Program::Impl& program, const CompileOptions& options);

@@ -15,11 +15,13 @@ bool makeConstant(Expr& e, std::string_view given, std::string_view type) {
     e.value = Value::boolean(text == "true");
     return text == "true" || text == "false";
   }
-  if (type == "integer" || type == "positiveInt" || type == "unsignedInt" || type == "Integer" || type == "integer64" ||
-      type == "Long") {
+  if (type == "integer" || type == "positiveInt" || type == "unsignedInt" || type == "Integer" ||
+      type == "integer64" || type == "Long") {
     const auto number = Decimal::parse(text);
     const auto integer = number ? number->toInteger() : std::nullopt;
-    if (integer) e.value = type == "integer64" || type == "Long" ? Value::longInteger(*integer) : Value::integer(*integer);
+    if (integer)
+      e.value =
+          type == "integer64" || type == "Long" ? Value::longInteger(*integer) : Value::integer(*integer);
     return integer.has_value();
   }
   if (type == "decimal" || type == "Decimal") {
@@ -56,7 +58,8 @@ std::string wellKnownVariable(std::string_view name) {
   if (name == "loinc") return "http://loinc.org";
   if (name == "ucum") return "http://unitsofmeasure.org";
   if (name.starts_with("vs-")) return "http://hl7.org/fhir/ValueSet/" + std::string(name.substr(3));
-  if (name.starts_with("ext-")) return "http://hl7.org/fhir/StructureDefinition/" + std::string(name.substr(4));
+  if (name.starts_with("ext-"))
+    return "http://hl7.org/fhir/StructureDefinition/" + std::string(name.substr(4));
   return {};
 }
 

@@ -11,22 +11,32 @@ namespace {
 
 std::optional<ValueKind> kindOf(ResultKind result) {
   switch (result) {
-    case ResultKind::kBoolean: return ValueKind::kBoolean;
-    case ResultKind::kInteger: return ValueKind::kInteger;
-    case ResultKind::kLong: return ValueKind::kLong;
-    case ResultKind::kDecimal: return ValueKind::kDecimal;
-    case ResultKind::kString: return ValueKind::kString;
-    case ResultKind::kDate: return ValueKind::kDate;
-    case ResultKind::kDateTime: return ValueKind::kDateTime;
-    case ResultKind::kTime: return ValueKind::kTime;
-    case ResultKind::kQuantity: return ValueKind::kQuantity;
-    default: return std::nullopt;
+    case ResultKind::kBoolean:
+      return ValueKind::kBoolean;
+    case ResultKind::kInteger:
+      return ValueKind::kInteger;
+    case ResultKind::kLong:
+      return ValueKind::kLong;
+    case ResultKind::kDecimal:
+      return ValueKind::kDecimal;
+    case ResultKind::kString:
+      return ValueKind::kString;
+    case ResultKind::kDate:
+      return ValueKind::kDate;
+    case ResultKind::kDateTime:
+      return ValueKind::kDateTime;
+    case ResultKind::kTime:
+      return ValueKind::kTime;
+    case ResultKind::kQuantity:
+      return ValueKind::kQuantity;
+    default:
+      return std::nullopt;
   }
 }
 
 bool needsOrder(FunctionId id) {
-  return id == FunctionId::kFirst || id == FunctionId::kLast || id == FunctionId::kTail || id == FunctionId::kSkip ||
-         id == FunctionId::kTake;
+  return id == FunctionId::kFirst || id == FunctionId::kLast || id == FunctionId::kTail ||
+         id == FunctionId::kSkip || id == FunctionId::kTake;
 }
 
 }  // namespace
@@ -68,9 +78,11 @@ TypeSet Checker::checkFunction(Expr* e, const Scope& scope, const TypeSet& input
     return {};
   }
   e->function = info->id;
-  const bool taken = info->type_arg && !e->type.name.empty();  // seen before: repeat() checks its argument again
+  const bool taken =
+      info->type_arg && !e->type.name.empty();  // seen before: repeat() checks its argument again
   if (!taken && (e->children.size() < info->min_args || e->children.size() > info->max_args)) {
-    error(*e, e->text + "() has " + std::to_string(e->children.size()) + " arguments", std::string(info->signature));
+    error(*e, e->text + "() has " + std::to_string(e->children.size()) + " arguments",
+          std::string(info->signature));
     return {};
   }
   if (info->input == InputKind::kString && input.known() && !input.never &&
@@ -83,7 +95,8 @@ TypeSet Checker::checkFunction(Expr* e, const Scope& scope, const TypeSet& input
   }
   if (info->type_arg && !taken && !takeType(e)) return {};
   if (info->id == FunctionId::kIif) return checkIif(e, scope, input);
-  if (info->id == FunctionId::kRepeat || info->id == FunctionId::kRepeatAll) return checkRepeat(e, scope, input);
+  if (info->id == FunctionId::kRepeat || info->id == FunctionId::kRepeatAll)
+    return checkRepeat(e, scope, input);
 
   Scope item = scope;
   item.self = input;
@@ -118,7 +131,8 @@ TypeSet Checker::checkFunction(Expr* e, const Scope& scope, const TypeSet& input
   return set;
 }
 
-TypeSet Checker::checkSpecial(Expr* e, const Scope& /*scope*/, const TypeSet& input, std::vector<TypeSet>& arguments) {
+TypeSet Checker::checkSpecial(Expr* e, const Scope& /*scope*/, const TypeSet& input,
+                              std::vector<TypeSet>& arguments) {
   using enum FunctionId;
   TypeSet set;
   switch (e->function) {
@@ -128,7 +142,8 @@ TypeSet Checker::checkSpecial(Expr* e, const Scope& /*scope*/, const TypeSet& in
       set.unordered = set.unordered || input.unordered;
       return set;
     case kOfType:
-    case kAs: return narrow(e, input);
+    case kAs:
+      return narrow(e, input);
     case kUnion:
     case kCombine:
       set = input;
@@ -158,7 +173,9 @@ TypeSet Checker::checkSpecial(Expr* e, const Scope& /*scope*/, const TypeSet& in
       }
       return set;
     case kChildren:
-    case kDescendants: set.unordered = true; return set;
+    case kDescendants:
+      set.unordered = true;
+      return set;
     case kExtension:
       if (types_.extension != kNoType) set.types = {{types_.extension, ValueKind::kNode}};
       set.unordered = input.unordered;
@@ -166,7 +183,8 @@ TypeSet Checker::checkSpecial(Expr* e, const Scope& /*scope*/, const TypeSet& in
     case kGetValue:
       set.many = false;
       for (const TypeRef& type : input.types) {
-        const ValueKind kind = type.isSystem() ? type.system : TypeModel::systemKind(types_.primitive(type.id));
+        const ValueKind kind =
+            type.isSystem() ? type.system : TypeModel::systemKind(types_.primitive(type.id));
         if (kind == ValueKind::kNode) {
           set.types.clear();
           return set;
@@ -174,8 +192,11 @@ TypeSet Checker::checkSpecial(Expr* e, const Scope& /*scope*/, const TypeSet& in
         if (!set.has({kNoType, kind})) set.types.push_back({kNoType, kind});
       }
       return set;
-    case kResolve: set.many = input.many; return set;
-    default: return set;
+    case kResolve:
+      set.many = input.many;
+      return set;
+    default:
+      return set;
   }
 }
 
@@ -197,7 +218,8 @@ TypeSet Checker::checkIif(Expr* e, const Scope& scope, const TypeSet& input) {
     set.many = set.many || otherwise.many;
   }
   // Its branches see $this, but constants stay constants: iif(true, 1, 2).
-  e->constant = std::all_of(e->children.begin(), e->children.end(), [](const Expr* c) { return c->constant; });
+  e->constant =
+      std::all_of(e->children.begin(), e->children.end(), [](const Expr* c) { return c->constant; });
   return set;
 }
 

@@ -15,11 +15,19 @@ using fhir::NodeIndex;
 bool isNumber(ValueKind kind) {
   return kind == ValueKind::kInteger || kind == ValueKind::kLong || kind == ValueKind::kDecimal;
 }
-bool isInteger(ValueKind kind) { return kind == ValueKind::kInteger || kind == ValueKind::kLong; }
-Decimal decimalOf(const Value& v) { return v.kind() == ValueKind::kDecimal ? v.asDecimal() : Decimal(v.asInteger()); }
-bool isDay(ValueKind kind) { return kind == ValueKind::kDate || kind == ValueKind::kDateTime; }
+bool isInteger(ValueKind kind) {
+  return kind == ValueKind::kInteger || kind == ValueKind::kLong;
+}
+Decimal decimalOf(const Value& v) {
+  return v.kind() == ValueKind::kDecimal ? v.asDecimal() : Decimal(v.asInteger());
+}
+bool isDay(ValueKind kind) {
+  return kind == ValueKind::kDate || kind == ValueKind::kDateTime;
+}
 
-Evaluator::Impl::Equality of(bool yes) { return yes ? Evaluator::Impl::Equality::kYes : Evaluator::Impl::Equality::kNo; }
+Evaluator::Impl::Equality of(bool yes) {
+  return yes ? Evaluator::Impl::Equality::kYes : Evaluator::Impl::Equality::kNo;
+}
 
 // A letter in lower case and runs of white space as one, for equivalence of strings (N1 6.1.2).
 std::string foldText(std::string_view text) {
@@ -126,13 +134,16 @@ Evaluator::Impl::Equality Evaluator::Impl::equal(const Value& first, const Value
   }
   if (a.kind() != b.kind()) {
     // Number against quantity: the number has the unit '1'.
-    if (a.kind() == ValueKind::kQuantity && isNumber(b.kind())) return equal(a, newQuantity({decimalOf(b), "1", false}));
+    if (a.kind() == ValueKind::kQuantity && isNumber(b.kind()))
+      return equal(a, newQuantity({decimalOf(b), "1", false}));
     if (b.kind() == ValueKind::kQuantity && isNumber(a.kind())) return equal(b, a);
     return Equality::kNo;
   }
   switch (a.kind()) {
-    case ValueKind::kBoolean: return of(a.asBoolean() == b.asBoolean());
-    case ValueKind::kString: return of(a.asString() == b.asString());
+    case ValueKind::kBoolean:
+      return of(a.asBoolean() == b.asBoolean());
+    case ValueKind::kString:
+      return of(a.asString() == b.asString());
     case ValueKind::kTime: {
       const auto order = Temporal::compare(a.asTemporal(), b.asTemporal());
       return order ? of(*order == 0) : Equality::kEmpty;
@@ -144,7 +155,8 @@ Evaluator::Impl::Equality Evaluator::Impl::equal(const Value& first, const Value
     }
     case ValueKind::kTypeInfo:
       return of(a.typeInfoIsSystem() == b.typeInfoIsSystem() && a.typeInfoName() == b.typeInfoName());
-    default: return of(a.asInteger() == b.asInteger());
+    default:
+      return of(a.asInteger() == b.asInteger());
   }
 }
 
@@ -163,7 +175,8 @@ bool Evaluator::Impl::equivalent(const Value& first, const Value& second) {
   const Value a = atom(first), b = atom(second);
   if (a.isNode() && b.isNode()) {
     if (a.isObject() && b.isObject()) {
-      // Children equivalent, whatever their order; `id` does not count (FHIR R4 2.9: equivalence of resources).
+      // Children equivalent, whatever their order; `id` does not count (FHIR R4 2.9: equivalence of
+      // resources).
       Collection x = collection(), y = collection();
       children(a, x);
       children(b, y);
@@ -223,14 +236,16 @@ std::uint64_t Evaluator::Impl::hash(const Value& value) {
       const NodeIndex node = v.anyIndex();
       return node == kNoNode ? 0 : hashTree(v.document(), node);
     }
-    case ValueKind::kBoolean: return v.asBoolean() ? 1 : 2;
+    case ValueKind::kBoolean:
+      return v.asBoolean() ? 1 : 2;
     case ValueKind::kInteger:
     case ValueKind::kLong:
     case ValueKind::kDecimal: {
       std::array<char, Decimal::kMaxTextLength> buffer;
       return fastHash(decimalOf(v).normalised().format(buffer));
     }
-    case ValueKind::kString: return fastHash(v.asString());
+    case ValueKind::kString:
+      return fastHash(v.asString());
     case ValueKind::kDate:
     case ValueKind::kDateTime:
     case ValueKind::kTime: {
@@ -238,20 +253,25 @@ std::uint64_t Evaluator::Impl::hash(const Value& value) {
       const Temporal t = v.asTemporal();
       std::int64_t minutes = ((t.year * 12LL + t.month) * 31 + t.day) * 1440;
       if (t.hasZone()) {
-        // One zone's day may be another's: only the year is safe to hash cheaply, so use the minute of the hour.
+        // One zone's day may be another's: only the year is safe to hash cheaply, so use the minute of the
+        // hour.
         return mix(7, static_cast<std::uint64_t>((t.minute + 6000 - t.zone % 60) % 60 * 60 + t.second));
       }
       minutes += t.hour * 60 + t.minute;
       return mix(static_cast<std::uint64_t>(minutes), t.second);
     }
-    case ValueKind::kQuantity: return hashQuantity(v.asQuantity());
-    case ValueKind::kTypeInfo: return fastHash(v.typeInfoName());
-    case ValueKind::kService: return 3;
+    case ValueKind::kQuantity:
+      return hashQuantity(v.asQuantity());
+    case ValueKind::kTypeInfo:
+      return fastHash(v.typeInfoName());
+    case ValueKind::kService:
+      return 3;
   }
   return 0;
 }
 
-bool Evaluator::Impl::compare(const Expr& e, const Value& first, const Value& second, std::optional<int>& out) {
+bool Evaluator::Impl::compare(const Expr& e, const Value& first, const Value& second,
+                              std::optional<int>& out) {
   out.reset();
   const Value a = atom(first), b = atom(second);
   const auto sign = [](auto order) { return order < 0 ? -1 : order > 0 ? 1 : 0; };
@@ -264,7 +284,8 @@ bool Evaluator::Impl::compare(const Expr& e, const Value& first, const Value& se
     out = sign(a.asString().compare(b.asString()));
     return true;
   }
-  if ((isDay(a.kind()) && isDay(b.kind())) || (a.kind() == ValueKind::kTime && b.kind() == ValueKind::kTime)) {
+  if ((isDay(a.kind()) && isDay(b.kind())) ||
+      (a.kind() == ValueKind::kTime && b.kind() == ValueKind::kTime)) {
     if (const auto order = Temporal::compare(a.asTemporal(), b.asTemporal())) out = sign(*order);
     return true;
   }
@@ -305,7 +326,8 @@ bool ValueSet::insert(const Value& value) {
 
 bool ValueSet::contains(const Value& value) {
   if (items_.size() <= kSmall) {
-    return std::any_of(items_.begin(), items_.end(), [&](const Value& item) { return machine_.same(item, value); });
+    return std::any_of(items_.begin(), items_.end(),
+                       [&](const Value& item) { return machine_.same(item, value); });
   }
   if (index_.empty()) {
     for (std::uint32_t i = 0; i < items_.size(); ++i) index_.emplace(machine_.hash(items_[i]), i);

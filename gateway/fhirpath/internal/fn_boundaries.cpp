@@ -7,8 +7,8 @@ namespace {
 
 constexpr int kMaxPrecision = 28;  // digits behind the point
 
-// The limit of what `value` may stand for, with `places` digits. The outer limit of its size is rounded, the inner one
-// cut; a negative number mirrors the positive one.
+// The limit of what `value` may stand for, with `places` digits. The outer limit of its size is rounded, the
+// inner one cut; a negative number mirrors the positive one.
 std::optional<Decimal> boundaryOf(const Decimal& value, int places, bool high) {
   if (value.negative() || (value.zero() && !high)) {
     const auto mirrored = boundaryOf(value.negated(), places, !high);
@@ -28,14 +28,21 @@ std::optional<Decimal> boundaryOf(const Decimal& value, int places, bool high) {
 
 std::optional<Precision> datePrecision(std::int64_t digits) {
   switch (digits) {
-    case 4: return Precision::kYear;
-    case 6: return Precision::kMonth;
-    case 8: return Precision::kDay;
-    case 10: return Precision::kHour;
-    case 12: return Precision::kMinute;
+    case 4:
+      return Precision::kYear;
+    case 6:
+      return Precision::kMonth;
+    case 8:
+      return Precision::kDay;
+    case 10:
+      return Precision::kHour;
+    case 12:
+      return Precision::kMinute;
     case 14:
-    case 17: return Precision::kSecond;
-    default: return std::nullopt;
+    case 17:
+      return Precision::kSecond;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -46,7 +53,8 @@ std::optional<Temporal> boundaryOfDate(Temporal t, std::int64_t digits, bool hig
   // FHIR has no dateTime of an hour alone: T08 is 08:00.
   if (t.precision == Precision::kHour) t.precision = Precision::kMinute;
   if (t.precision < Precision::kMonth) t.month = high ? 12 : 1;
-  if (t.precision < Precision::kDay) t.day = high ? static_cast<std::uint8_t>(daysInMonth(t.year, t.month)) : 1;
+  if (t.precision < Precision::kDay)
+    t.day = high ? static_cast<std::uint8_t>(daysInMonth(t.year, t.month)) : 1;
   if (t.precision < Precision::kHour) {
     t.hour = high ? 23 : 0;
     t.minute = high ? 59 : 0;
@@ -92,7 +100,8 @@ bool Evaluator::Impl::callBoundaries(const Expr& e, const Frame& frame, Span inp
   if (!single) return true;
   const Value v = atom(*single);
   const bool time = v.kind() == ValueKind::kTime;
-  const bool number = v.kind() == ValueKind::kInteger || v.kind() == ValueKind::kLong || v.kind() == ValueKind::kDecimal;
+  const bool number =
+      v.kind() == ValueKind::kInteger || v.kind() == ValueKind::kLong || v.kind() == ValueKind::kDecimal;
   const Decimal d = v.kind() == ValueKind::kDecimal    ? v.asDecimal()
                     : number                           ? Decimal(v.asInteger())
                     : v.kind() == ValueKind::kQuantity ? v.asQuantity().value

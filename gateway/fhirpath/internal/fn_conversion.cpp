@@ -18,7 +18,8 @@ bool equalsIgnoringCase(std::string_view a, std::string_view b) {
 
 std::optional<bool> toBoolean(const Value& v) {
   switch (v.kind()) {
-    case ValueKind::kBoolean: return v.asBoolean();
+    case ValueKind::kBoolean:
+      return v.asBoolean();
     case ValueKind::kInteger:
     case ValueKind::kLong:
       if (v.asInteger() == 0 || v.asInteger() == 1) return v.asInteger() == 1;
@@ -35,7 +36,8 @@ std::optional<bool> toBoolean(const Value& v) {
         if (equalsIgnoringCase(v.asString(), word)) return false;
       }
       return std::nullopt;
-    default: return std::nullopt;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -47,7 +49,8 @@ std::optional<std::int64_t> toInteger(const Value& v, bool is_long) {
     if (const auto number = Decimal::parse(v.asString())) result = number->toInteger();
   }
   if (result && !is_long &&
-      (*result > std::numeric_limits<std::int32_t>::max() || *result < std::numeric_limits<std::int32_t>::min())) {
+      (*result > std::numeric_limits<std::int32_t>::max() ||
+       *result < std::numeric_limits<std::int32_t>::min())) {
     return std::nullopt;
   }
   return result;
@@ -55,14 +58,18 @@ std::optional<std::int64_t> toInteger(const Value& v, bool is_long) {
 
 std::optional<Decimal> toDecimal(const Value& v) {
   switch (v.kind()) {
-    case ValueKind::kBoolean: return Decimal(v.asBoolean() ? 1 : 0);
+    case ValueKind::kBoolean:
+      return Decimal(v.asBoolean() ? 1 : 0);
     case ValueKind::kInteger:
-    case ValueKind::kLong: return Decimal(v.asInteger());
-    case ValueKind::kDecimal: return v.asDecimal();
+    case ValueKind::kLong:
+      return Decimal(v.asInteger());
+    case ValueKind::kDecimal:
+      return v.asDecimal();
     case ValueKind::kString:
       if (v.asString().find_first_of("eE") == std::string_view::npos) return Decimal::parse(v.asString());
       return std::nullopt;
-    default: return std::nullopt;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -96,8 +103,10 @@ std::optional<Temporal> toTemporal(const Value& v, ValueKind wanted) {
 
 std::optional<QuantityValue> toQuantity(const Value& v) {
   switch (v.kind()) {
-    case ValueKind::kQuantity: return v.asQuantity();
-    case ValueKind::kString: return parseQuantity(v.asString());
+    case ValueKind::kQuantity:
+      return v.asQuantity();
+    case ValueKind::kString:
+      return parseQuantity(v.asString());
     default:
       if (const auto number = toDecimal(v)) return QuantityValue{*number, "1", false};
       return std::nullopt;
@@ -117,7 +126,8 @@ FunctionId conversion(FunctionId id) {
 bool Evaluator::Impl::callConversion(const Expr& e, const Frame& frame, Span input, Collection& out) {
   using enum FunctionId;
   if (e.function == kIif) {
-    if (input.size() > 1) return fail(e, "iif() is called on " + std::to_string(input.size()) + " items", "at most one");
+    if (input.size() > 1)
+      return fail(e, "iif() is called on " + std::to_string(input.size()) + " items", "at most one");
     Frame inner = frame;
     inner.self = input;
     std::optional<bool> criterion;
@@ -140,13 +150,27 @@ bool Evaluator::Impl::callConversion(const Expr& e, const Frame& frame, Span inp
     result = make(*value);
   };
   switch (conversion(e.function)) {
-    case kToBoolean: set(toBoolean(v), Value::boolean); break;
-    case kToInteger: set(toInteger(v, false), Value::integer); break;
-    case kToLong: set(toInteger(v, true), Value::longInteger); break;
-    case kToDecimal: set(toDecimal(v), Value::decimal); break;
-    case kToDate: set(toTemporal(v, ValueKind::kDate), Value::date); break;
-    case kToDateTime: set(toTemporal(v, ValueKind::kDateTime), Value::dateTime); break;
-    case kToTime: set(toTemporal(v, ValueKind::kTime), Value::time); break;
+    case kToBoolean:
+      set(toBoolean(v), Value::boolean);
+      break;
+    case kToInteger:
+      set(toInteger(v, false), Value::integer);
+      break;
+    case kToLong:
+      set(toInteger(v, true), Value::longInteger);
+      break;
+    case kToDecimal:
+      set(toDecimal(v), Value::decimal);
+      break;
+    case kToDate:
+      set(toTemporal(v, ValueKind::kDate), Value::date);
+      break;
+    case kToDateTime:
+      set(toTemporal(v, ValueKind::kDateTime), Value::dateTime);
+      break;
+    case kToTime:
+      set(toTemporal(v, ValueKind::kTime), Value::time);
+      break;
     case kToQuantity: {
       auto q = toQuantity(v);
       if (q && !e.children.empty()) {

@@ -41,12 +41,24 @@ bool Evaluator::Impl::callDates(const Expr& e, const Frame& /*frame*/, Span inpu
     if (t.precision >= needs && (!time || needs >= Precision::kHour)) out.push(Value::integer(value));
   };
   switch (e.function) {
-    case kYearOf: part(Precision::kYear, t.year); break;
-    case kMonthOf: part(Precision::kMonth, t.month); break;
-    case kDayOf: part(Precision::kDay, t.day); break;
-    case kHourOf: part(Precision::kHour, t.hour); break;
-    case kMinuteOf: part(Precision::kMinute, t.minute); break;
-    case kSecondOf: part(Precision::kSecond, t.second); break;
+    case kYearOf:
+      part(Precision::kYear, t.year);
+      break;
+    case kMonthOf:
+      part(Precision::kMonth, t.month);
+      break;
+    case kDayOf:
+      part(Precision::kDay, t.day);
+      break;
+    case kHourOf:
+      part(Precision::kHour, t.hour);
+      break;
+    case kMinuteOf:
+      part(Precision::kMinute, t.minute);
+      break;
+    case kSecondOf:
+      part(Precision::kSecond, t.second);
+      break;
     case kMillisecondOf:
       if (t.digits > 0) part(Precision::kSecond, t.nanosecond / 1'000'000);
       break;

@@ -25,7 +25,10 @@ bool decode(std::string_view text, std::string_view format, std::string& out, bo
   ok = true;
   if (format == "hex") {
     const auto digit = [](char c) {
-      return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+      return c >= '0' && c <= '9'   ? c - '0'
+             : c >= 'a' && c <= 'f' ? c - 'a' + 10
+             : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                    : -1;
     };
     ok = text.size() % 2 == 0;
     for (std::size_t i = 0; ok && i < text.size(); i += 2) {
@@ -49,12 +52,23 @@ bool decode(std::string_view text, std::string_view format, std::string& out, bo
 void escapeHtml(std::string_view text, std::string& out) {
   for (const char c : text) {
     switch (c) {
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '&': out += "&amp;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '&':
+        out += "&amp;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
     }
   }
 }
@@ -63,13 +77,27 @@ void escapeJson(std::string_view text, std::string& out) {
   static constexpr char kHex[] = "0123456789abcdef";
   for (const char c : text) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      case '\f': out += "\\f"; break;
-      case '\b': out += "\\b"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           out += "\\u00";
@@ -122,11 +150,21 @@ void unescapeJson(std::string_view text, std::string& out) {
     }
     const char c = text[++i];
     switch (c) {
-      case 'n': out += '\n'; break;
-      case 'r': out += '\r'; break;
-      case 't': out += '\t'; break;
-      case 'f': out += '\f'; break;
-      case 'b': out += '\b'; break;
+      case 'n':
+        out += '\n';
+        break;
+      case 'r':
+        out += '\r';
+        break;
+      case 't':
+        out += '\t';
+        break;
+      case 'f':
+        out += '\f';
+        break;
+      case 'b':
+        out += '\b';
+        break;
       case 'u': {
         const std::string digits(text.substr(i + 1, 4));
         char* stop = nullptr;
@@ -139,7 +177,8 @@ void unescapeJson(std::string_view text, std::string& out) {
         }
         break;
       }
-      default: out += c;
+      default:
+        out += c;
     }
   }
 }
@@ -155,22 +194,29 @@ bool Evaluator::Impl::callEncoding(const Expr& e, const Frame& frame, Span input
   std::string result;
   bool known = true, ok = true;
   switch (e.function) {
-    case kEncode: known = encode(*text, *format, result); break;
-    case kDecode: known = decode(*text, *format, result, ok); break;
+    case kEncode:
+      known = encode(*text, *format, result);
+      break;
+    case kDecode:
+      known = decode(*text, *format, result, ok);
+      break;
     case kEscape:
     case kUnescape:
       known = *format == "html" || *format == "json";
       if (known) {
         const bool html = *format == "html";
-        const auto run = e.function == kEscape ? (html ? escapeHtml : escapeJson) : (html ? unescapeHtml : unescapeJson);
+        const auto run =
+            e.function == kEscape ? (html ? escapeHtml : escapeJson) : (html ? unescapeHtml : unescapeJson);
         run(*text, result);
       }
       break;
-    default: break;
+    default:
+      break;
   }
   if (!known) {
     const bool code = e.function == kEncode || e.function == kDecode;
-    return fail(*e.children[0], "unknown format", code ? "'hex', 'base64' or 'urlbase64'" : "'html' or 'json'");
+    return fail(*e.children[0], "unknown format",
+                code ? "'hex', 'base64' or 'urlbase64'" : "'html' or 'json'");
   }
   if (ok) out.push(newString(result));
   return true;

@@ -28,8 +28,12 @@ bool Evaluator::Impl::callExistence(const Expr& e, const Frame& frame, Span inpu
   using enum FunctionId;
   const auto push = [&](bool b) { out.push(Value::boolean(b)); };
   switch (e.function) {
-    case kEmpty: push(input.empty()); return true;
-    case kCount: out.push(Value::integer(static_cast<std::int64_t>(input.size()))); return true;
+    case kEmpty:
+      push(input.empty());
+      return true;
+    case kCount:
+      out.push(Value::integer(static_cast<std::int64_t>(input.size())));
+      return true;
     case kExists:
       if (e.children.empty()) {
         push(!input.empty());

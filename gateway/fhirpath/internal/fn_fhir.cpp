@@ -38,14 +38,16 @@ bool Evaluator::Impl::callFhir(const Expr& e, const Frame& frame, Span input, Co
     default: {  // comparable
       std::optional<Value> a, b;
       Span values;
-      if (!singleton(e, input, a) || !evalSpan(*e.children[0], frame, values) || !singleton(e, values, b)) return false;
+      if (!singleton(e, input, a) || !evalSpan(*e.children[0], frame, values) || !singleton(e, values, b))
+        return false;
       if (!a || !b) return true;
       const Value x = atom(*a), y = atom(*b);
       if (x.kind() != ValueKind::kQuantity || y.kind() != ValueKind::kQuantity) {
         return fail(e, "comparable() is for quantities", "a quantity");
       }
       const auto p = unitOf(x.asQuantity()), q = unitOf(y.asQuantity());
-      out.push(Value::boolean(p && q ? terminology::comparable(*p, *q) : x.asQuantity().unit == y.asQuantity().unit));
+      out.push(Value::boolean(p && q ? terminology::comparable(*p, *q)
+                                     : x.asQuantity().unit == y.asQuantity().unit));
       return true;
     }
   }

@@ -9,13 +9,16 @@
 namespace tributary::fhirpath {
 namespace {
 
-bool isInteger(const Value& v) { return v.kind() == ValueKind::kInteger || v.kind() == ValueKind::kLong; }
+bool isInteger(const Value& v) {
+  return v.kind() == ValueKind::kInteger || v.kind() == ValueKind::kLong;
+}
 
 void pushDouble(double value, Collection& out) {
   if (!std::isfinite(value)) return;
   std::array<char, 40> buffer{};
   const int size = std::snprintf(buffer.data(), buffer.size(), "%.15g", value);
-  if (const auto d = Decimal::parse({buffer.data(), static_cast<std::size_t>(size)})) out.push(Value::decimal(*d));
+  if (const auto d = Decimal::parse({buffer.data(), static_cast<std::size_t>(size)}))
+    out.push(Value::decimal(*d));
 }
 
 // By squaring; nullopt when it does not fit.
@@ -48,13 +51,15 @@ bool Evaluator::Impl::callMath(const Expr& e, const Frame& frame, Span input, Co
   std::optional<Value> argument;
   if (!e.children.empty()) {
     Span values;
-    if (!evalSpan(*e.children[0], frame, values) || !singleton(*e.children[0], values, argument)) return false;
+    if (!evalSpan(*e.children[0], frame, values) || !singleton(*e.children[0], values, argument))
+      return false;
     if (argument) argument = atom(*argument);
   }
   if (!single) return true;
   const Value v = atom(*single);
   const bool quantity = v.kind() == ValueKind::kQuantity;
-  if (!isInteger(v) && v.kind() != ValueKind::kDecimal && !(quantity && (e.function == kAbs || e.function == kRound))) {
+  if (!isInteger(v) && v.kind() != ValueKind::kDecimal &&
+      !(quantity && (e.function == kAbs || e.function == kRound))) {
     return fail(e, "the input is no number", "a number");
   }
   const Decimal d = quantity ? v.asQuantity().value : isInteger(v) ? Decimal(v.asInteger()) : v.asDecimal();
@@ -90,9 +95,15 @@ bool Evaluator::Impl::callMath(const Expr& e, const Frame& frame, Span input, Co
       }
       return true;
     }
-    case kCeiling: pushInteger(d.ceiled(0)); return true;
-    case kFloor: pushInteger(d.floored(0)); return true;
-    case kTruncate: pushInteger(d.truncated(0)); return true;
+    case kCeiling:
+      pushInteger(d.ceiled(0));
+      return true;
+    case kFloor:
+      pushInteger(d.floored(0));
+      return true;
+    case kTruncate:
+      pushInteger(d.truncated(0));
+      return true;
     case kRound: {
       if (!e.children.empty() && !by) return true;
       const auto places = by ? by->toInteger() : std::optional<std::int64_t>(0);
@@ -100,9 +111,15 @@ bool Evaluator::Impl::callMath(const Expr& e, const Frame& frame, Span input, Co
       pushLike(d.rounded(static_cast<int>(std::min<std::int64_t>(*places, 100))));
       return true;
     }
-    case kExp: pushDouble(std::exp(d.toDouble()), out); return true;
-    case kLn: pushDouble(std::log(d.toDouble()), out); return true;
-    case kSqrt: pushDouble(std::sqrt(d.toDouble()), out); return true;
+    case kExp:
+      pushDouble(std::exp(d.toDouble()), out);
+      return true;
+    case kLn:
+      pushDouble(std::log(d.toDouble()), out);
+      return true;
+    case kSqrt:
+      pushDouble(std::sqrt(d.toDouble()), out);
+      return true;
     case kLog:
       if (by) pushDouble(logarithm(d.toDouble(), by->toDouble()), out);
       return true;

@@ -8,13 +8,15 @@ namespace {
 
 constexpr std::string_view kBase = "http://hl7.org/fhir/StructureDefinition/";
 
-// Does the XHTML hold only what FHIR R4 2.4.0 (narrative) allows? A scan of the tags; the document reader has seen to
-// it that XML input is well-formed.
+// Does the XHTML hold only what FHIR R4 2.4.0 (narrative) allows? A scan of the tags; the document reader has
+// seen to it that XML input is well-formed.
 bool plainXhtml(std::string_view html) {
-  static constexpr std::string_view kForbidden[] = {"script", "form",   "base",  "iframe", "frame", "frameset", "object",
-                                                    "embed",  "applet", "input", "head",   "body",  "link",     "meta",
-                                                    "button", "select", "style", "xlink"};
-  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
+  static constexpr std::string_view kForbidden[] = {
+      "script", "form", "base", "iframe", "frame", "frameset", "object", "embed", "applet",
+      "input",  "head", "body", "link",   "meta",  "button",   "select", "style", "xlink"};
+  const auto letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
   if (html.find("<div") == std::string_view::npos) return false;
   for (std::size_t at = html.find('<'); at != std::string_view::npos; at = html.find('<', at + 1)) {
     if (html.substr(at).starts_with("<!--")) {
@@ -27,12 +29,14 @@ bool plainXhtml(std::string_view html) {
     std::size_t end = from;
     while (end < html.size() && letter(html[end])) ++end;
     const std::string_view tag = html.substr(from, end - from);
-    if (tag.empty() || std::find(std::begin(kForbidden), std::end(kForbidden), tag) != std::end(kForbidden)) return false;
+    if (tag.empty() || std::find(std::begin(kForbidden), std::end(kForbidden), tag) != std::end(kForbidden))
+      return false;
     const std::size_t close = html.find('>', end);
     if (close == std::string_view::npos) return false;
     // Attributes for events run code.
     const std::string_view attributes = html.substr(end, close - end);
-    for (std::size_t on = attributes.find(" on"); on != std::string_view::npos; on = attributes.find(" on", on + 1)) {
+    for (std::size_t on = attributes.find(" on"); on != std::string_view::npos;
+         on = attributes.find(" on", on + 1)) {
       if (on + 3 < attributes.size() && letter(attributes[on + 3])) return false;
     }
     at = close;
@@ -51,7 +55,8 @@ bool hasContent(std::string_view html) {
 }
 
 // One rule of a profile's element: its path below the type, least and most.
-bool cardinalityHolds(Evaluator::Impl& machine, const Value& on, std::string_view path, std::uint64_t least, bool none) {
+bool cardinalityHolds(Evaluator::Impl& machine, const Value& on, std::string_view path, std::uint64_t least,
+                      bool none) {
   Collection level = machine.collection();
   level.push(on);
   while (!path.empty()) {
@@ -108,11 +113,13 @@ bool Evaluator::Impl::callProfiles(const Expr& e, const Frame& frame, Span input
       return true;
     }
     case kElementDefinition:
-    case kSlice: return fail(e, std::string(functionInfo(e.function).name) + "() is not supported here");
-    default: break;
+    case kSlice:
+      return fail(e, std::string(functionInfo(e.function).name) + "() is not supported here");
+    default:
+      break;
   }
-  // conformsTo: the type; for a profile also the cardinalities of its elements that are not slices. Slices, bindings
-  // and invariants are the validator's matter.
+  // conformsTo: the type; for a profile also the cardinalities of its elements that are not slices. Slices,
+  // bindings and invariants are the validator's matter.
   std::optional<Value> single;
   std::optional<std::string_view> url;
   if (!singleton(e, input, single) || !evalString(*e.children[0], frame, url)) return false;
@@ -121,7 +128,8 @@ bool Evaluator::Impl::callProfiles(const Expr& e, const Frame& frame, Span input
   const auto actual = typeOf(*single);
   const std::string_view plain = url->substr(0, url->find('|'));
   if (plain.starts_with(kBase)) {
-    if (const auto base = types.definitions()->findType(plain.substr(kBase.size())); base != terminology::kNoType) {
+    if (const auto base = types.definitions()->findType(plain.substr(kBase.size()));
+        base != terminology::kNoType) {
       out.push(Value::boolean(actual != terminology::kNoType && types.definitions()->isA(actual, base)));
       return true;
     }
@@ -138,7 +146,8 @@ bool Evaluator::Impl::callProfiles(const Expr& e, const Frame& frame, Span input
   if (elements == fhir::kNoNode) elements = document.member(document.root(), "differential");
   if (elements != fhir::kNoNode) elements = document.member(elements, "element");
   if (holds && elements != fhir::kNoNode) {
-    const fhir::NameId min = fhir::findName("min"), max = fhir::findName("max"), path = fhir::findName("path");
+    const fhir::NameId min = fhir::findName("min"), max = fhir::findName("max"),
+                       path = fhir::findName("path");
     for (auto i = elements + 1; i < document[elements].next && holds; i = document[i].next) {
       if (!step(e)) return false;
       const Value definition = Value::node(document, i, terminology::kNoType);

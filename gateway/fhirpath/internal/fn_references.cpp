@@ -46,7 +46,8 @@ std::string_view scalarOf(const fhir::Document& document, NodeIndex object, fhir
 
 // "Patient/1" of "http://server/fhir/Patient/1/_history/2", without the version.
 std::string_view withoutVersion(std::string_view reference) {
-  if (const auto at = reference.find("/_history/"); at != std::string_view::npos) reference = reference.substr(0, at);
+  if (const auto at = reference.find("/_history/"); at != std::string_view::npos)
+    reference = reference.substr(0, at);
   return reference;
 }
 
@@ -77,8 +78,8 @@ NodeIndex containedById(const fhir::Document& document, NodeIndex resource, std:
 }
 
 // In a Bundle: by fullUrl, a relative reference on the base of the entry it stands in; then by type and id.
-NodeIndex inBundle(const fhir::Document& document, NodeIndex bundle, NodeIndex from_entry, std::string_view reference,
-                   std::uint64_t& steps) {
+NodeIndex inBundle(const fhir::Document& document, NodeIndex bundle, NodeIndex from_entry,
+                   std::string_view reference, std::uint64_t& steps) {
   const NodeIndex entries = document.member(bundle, names::kEntry);
   if (entries == kNoNode || document[entries].kind != Kind::kArray) return kNoNode;
   const std::string_view plain = withoutVersion(reference);
@@ -132,7 +133,8 @@ bool Evaluator::Impl::callReferences(const Expr& e, const Frame& /*frame*/, Span
       const auto [type, id] = split(reference);
       if (!e.type.name.empty()) {
         const std::string_view wanted = e.type.fhir != terminology::kNoType
-                                            ? types.definitions()->typeName(e.type.fhir) : std::string_view(e.type.name);
+                                            ? types.definitions()->typeName(e.type.fhir)
+                                            : std::string_view(e.type.name);
         const bool known = !type.empty() && !reference.starts_with("urn:") && reference.front() != '#';
         const std::string_view actual = known ? type : childText(v, names::kType).value_or("");
         if (actual != wanted) continue;
@@ -141,7 +143,8 @@ bool Evaluator::Impl::callReferences(const Expr& e, const Frame& /*frame*/, Span
       continue;
     }
     if (reference.empty()) continue;
-    if (visits != nullptr) [[unlikely]] atom(v, false);
+    if (visits != nullptr) [[unlikely]]
+      atom(v, false);
     if (v.isNode()) {
       const fhir::Document& document = v.document();
       const Enclosing around = enclosing(types, document, v.anyIndex());

@@ -6,7 +6,9 @@
 namespace tributary::fhirpath {
 namespace {
 
-re2::StringPiece piece(std::string_view text) { return {text.data(), text.size()}; }
+re2::StringPiece piece(std::string_view text) {
+  return {text.data(), text.size()};
+}
 
 // FHIRPath writes $1 and ${name} for groups, RE2 \1.
 std::string substitution(std::string_view text) {

@@ -21,14 +21,17 @@ std::uint32_t changeCase(std::uint32_t c, bool upper) {
     if (c == 0x178) return 0xFF;
     if (within(0x400, 0x40F)) return c + 80;
   }
-  const bool even_upper = within(0x100, 0x137) || within(0x14A, 0x177) || within(0x460, 0x481) || within(0x48A, 0x4BF);
+  const bool even_upper =
+      within(0x100, 0x137) || within(0x14A, 0x177) || within(0x460, 0x481) || within(0x48A, 0x4BF);
   const bool odd_upper = within(0x139, 0x148) || within(0x179, 0x17E);
   if (even_upper && c != 0x130 && c != 0x131) return upper ? c & ~1U : c | 1U;
   if (odd_upper) return upper ? (c % 2 == 0 ? c - 1 : c) : (c % 2 == 1 ? c + 1 : c);
   return c;
 }
 
-bool isBlank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f' || c == '\v'; }
+bool isBlank(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f' || c == '\v';
+}
 
 }  // namespace
 
@@ -119,7 +122,8 @@ bool Evaluator::Impl::callStrings(const Expr& e, const Frame& frame, Span input,
         }
       } else {
         std::size_t at = 0;
-        for (std::size_t found; (found = text->find(*first, at)) != std::string_view::npos && replaced.size() < limit;) {
+        for (std::size_t found;
+             (found = text->find(*first, at)) != std::string_view::npos && replaced.size() < limit;) {
           replaced += text->substr(at, found - at);
           replaced += *with;
           at = found + first->size();

@@ -1,5 +1,5 @@
-// memberOf, subsumes, subsumedBy, translate and %terminologies, on the local terminology. What cannot be told here is
-// empty, never a guess.
+// memberOf, subsumes, subsumedBy, translate and %terminologies, on the local terminology. What cannot be told
+// here is empty, never a guess.
 #include "fhirpath/internal/machine.h"
 
 namespace tributary::fhirpath {
@@ -115,7 +115,8 @@ bool Evaluator::Impl::callTerminology(const Expr& e, const Frame& frame, Span in
         if (!step(e)) return false;
         bool found = false;
         const auto translations = terms.translate(*url, coding, &found);
-        if (!translations) return fail(e, "the concept map is not known: " + std::string(url->substr(0, 200)));
+        if (!translations)
+          return fail(e, "the concept map is not known: " + std::string(url->substr(0, 200)));
         for (const auto& t : *translations) {
           if (t.equivalence == "unmatched" || t.equivalence == "disjoint") continue;
           const std::string_view text = part == "display" ? t.display : part == "system" ? t.system : t.code;
@@ -168,7 +169,8 @@ bool Evaluator::Impl::callService(const Expr& e, const Frame& frame, Span /*inpu
   const terminology::Terminology& terms = *environment.terminology;
   const auto canonical = canonicalOf(*this, arguments[0]);
   const auto coded = [&](std::size_t i) {
-    return i < arguments.size() && arguments[i].size() == 1 ? codingsOf(*this, arguments[i][0]) : std::vector<Coding>{};
+    return i < arguments.size() && arguments[i].size() == 1 ? codingsOf(*this, arguments[i][0])
+                                                            : std::vector<Coding>{};
   };
   const auto push = [&](std::string_view json) {
     Value made_value;
@@ -231,7 +233,8 @@ bool Evaluator::Impl::callService(const Expr& e, const Frame& frame, Span /*inpu
       std::string matches;
       for (const Coding& coding : coded(1)) {
         const auto translations = terms.translate(*canonical, coding);
-        if (!translations) return fail(e, "the concept map is not known: " + std::string(canonical->substr(0, 200)));
+        if (!translations)
+          return fail(e, "the concept map is not known: " + std::string(canonical->substr(0, 200)));
         for (const auto& t : *translations) {
           if (!step(e)) return false;
           matches += R"(,{"name":"match","part":[{"name":"equivalence","valueCode":)";
@@ -243,8 +246,9 @@ bool Evaluator::Impl::callService(const Expr& e, const Frame& frame, Span /*inpu
           matches += "}}]}";
         }
       }
-      return push(std::string(R"({"resourceType":"Parameters","parameter":[{"name":"result","valueBoolean":)") +
-                  (matches.empty() ? "false}" : "true}") + matches + "]}");
+      return push(
+          std::string(R"({"resourceType":"Parameters","parameter":[{"name":"result","valueBoolean":)") +
+          (matches.empty() ? "false}" : "true}") + matches + "]}");
     }
   }
 }

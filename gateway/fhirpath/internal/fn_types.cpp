@@ -15,7 +15,8 @@ bool Evaluator::Impl::callTypes(const Expr& e, const Frame& /*frame*/, Span inpu
     return true;
   }
   if (input.empty()) return true;
-  if (input.size() > 1) return fail(e, "there are " + std::to_string(input.size()) + " items", "a single item");
+  if (input.size() > 1)
+    return fail(e, "there are " + std::to_string(input.size()) + " items", "a single item");
   if (e.function == FunctionId::kIs) {
     out.push(Value::boolean(isType(input[0], e.type, false)));
     return true;

@@ -12,7 +12,9 @@ struct Sorted {
   Span keys;  // one a key: the first value of the key's result, or a service value that stands for "none"
 };
 
-bool isNone(const Value& v) { return v.kind() == ValueKind::kService; }
+bool isNone(const Value& v) {
+  return v.kind() == ValueKind::kService;
+}
 
 }  // namespace
 
@@ -69,7 +71,8 @@ bool Evaluator::Impl::callUtility(const Expr& e, const Frame& frame, Span input,
     if (!ok) return false;
     if (!step(e)) return ok = false;
     for (std::size_t k = 0; k < key_count; ++k) {
-      const bool descending = !e.children.empty() && e.children[k]->op == Op::kNegate && !e.children[k]->parenthesised;
+      const bool descending =
+          !e.children.empty() && e.children[k]->op == Op::kNegate && !e.children[k]->parenthesised;
       const Value &x = a.keys[k], &y = b.keys[k];
       std::optional<int> order;
       if (isNone(x) || isNone(y)) {

@@ -7,39 +7,149 @@ namespace tributary::fhirpath {
 
 enum class FunctionId : std::uint8_t {
   // existence
-  kEmpty, kExists, kAll, kAllTrue, kAnyTrue, kAllFalse, kAnyFalse, kSubsetOf, kSupersetOf, kCount, kDistinct,
-  kIsDistinct, kNot,
+  kEmpty,
+  kExists,
+  kAll,
+  kAllTrue,
+  kAnyTrue,
+  kAllFalse,
+  kAnyFalse,
+  kSubsetOf,
+  kSupersetOf,
+  kCount,
+  kDistinct,
+  kIsDistinct,
+  kNot,
   // filtering and projection
-  kWhere, kSelect, kRepeat, kRepeatAll, kOfType,
+  kWhere,
+  kSelect,
+  kRepeat,
+  kRepeatAll,
+  kOfType,
   // subsetting
-  kSingle, kFirst, kLast, kTail, kSkip, kTake, kIntersect, kExclude,
+  kSingle,
+  kFirst,
+  kLast,
+  kTail,
+  kSkip,
+  kTake,
+  kIntersect,
+  kExclude,
   // combining
-  kUnion, kCombine, kCoalesce,
+  kUnion,
+  kCombine,
+  kCoalesce,
   // conversion
-  kIif, kToBoolean, kConvertsToBoolean, kToInteger, kConvertsToInteger, kToLong, kConvertsToLong, kToDate,
-  kConvertsToDate, kToDateTime, kConvertsToDateTime, kToDecimal, kConvertsToDecimal, kToQuantity,
-  kConvertsToQuantity, kToString, kConvertsToString, kToTime, kConvertsToTime,
+  kIif,
+  kToBoolean,
+  kConvertsToBoolean,
+  kToInteger,
+  kConvertsToInteger,
+  kToLong,
+  kConvertsToLong,
+  kToDate,
+  kConvertsToDate,
+  kToDateTime,
+  kConvertsToDateTime,
+  kToDecimal,
+  kConvertsToDecimal,
+  kToQuantity,
+  kConvertsToQuantity,
+  kToString,
+  kConvertsToString,
+  kToTime,
+  kConvertsToTime,
   // strings
-  kIndexOf, kLastIndexOf, kSubstring, kStartsWith, kEndsWith, kContains, kUpper, kLower, kReplace, kMatches,
-  kMatchesFull, kReplaceMatches, kLength, kToChars, kEncode, kDecode, kEscape, kUnescape, kTrim, kSplit, kJoin,
+  kIndexOf,
+  kLastIndexOf,
+  kSubstring,
+  kStartsWith,
+  kEndsWith,
+  kContains,
+  kUpper,
+  kLower,
+  kReplace,
+  kMatches,
+  kMatchesFull,
+  kReplaceMatches,
+  kLength,
+  kToChars,
+  kEncode,
+  kDecode,
+  kEscape,
+  kUnescape,
+  kTrim,
+  kSplit,
+  kJoin,
   // mathematics
-  kAbs, kCeiling, kExp, kFloor, kLn, kLog, kPower, kRound, kSqrt, kTruncate,
+  kAbs,
+  kCeiling,
+  kExp,
+  kFloor,
+  kLn,
+  kLog,
+  kPower,
+  kRound,
+  kSqrt,
+  kTruncate,
   // dates and boundaries
-  kNow, kToday, kTimeOfDay, kLowBoundary, kHighBoundary, kPrecision, kYearOf, kMonthOf, kDayOf, kHourOf, kMinuteOf,
-  kSecondOf, kMillisecondOf, kTimezoneOffsetOf, kDateOf, kTimeOf,
+  kNow,
+  kToday,
+  kTimeOfDay,
+  kLowBoundary,
+  kHighBoundary,
+  kPrecision,
+  kYearOf,
+  kMonthOf,
+  kDayOf,
+  kHourOf,
+  kMinuteOf,
+  kSecondOf,
+  kMillisecondOf,
+  kTimezoneOffsetOf,
+  kDateOf,
+  kTimeOf,
   // tree
-  kChildren, kDescendants,
+  kChildren,
+  kDescendants,
   // utility
-  kTrace, kDefineVariable, kSort, kAggregate, kSum, kMin, kMax, kAvg,
+  kTrace,
+  kDefineVariable,
+  kSort,
+  kAggregate,
+  kSum,
+  kMin,
+  kMax,
+  kAvg,
   // types
-  kIs, kAs, kType,
+  kIs,
+  kAs,
+  kType,
   // FHIR
-  kExtension, kHasExtension, kHasValue, kGetValue, kResolve, kMemberOf, kSubsumes, kSubsumedBy, kConformsTo,
-  kHtmlChecks, kElementDefinition, kSlice, kCheckModifiers, kComparable,
+  kExtension,
+  kHasExtension,
+  kHasValue,
+  kGetValue,
+  kResolve,
+  kMemberOf,
+  kSubsumes,
+  kSubsumedBy,
+  kConformsTo,
+  kHtmlChecks,
+  kElementDefinition,
+  kSlice,
+  kCheckModifiers,
+  kComparable,
   // SQL-on-FHIR
-  kGetResourceKey, kGetReferenceKey,
+  kGetResourceKey,
+  kGetReferenceKey,
   // %terminologies
-  kExpand, kLookup, kValidateVS, kValidateCS, kServiceSubsumes, kServiceTranslate,
+  kExpand,
+  kLookup,
+  kValidateVS,
+  kValidateCS,
+  kServiceSubsumes,
+  kServiceTranslate,
   // national mappings
   kTranslate,
 };
@@ -49,10 +159,18 @@ enum class InputKind : std::uint8_t { kAny, kString, kNumber, kBoolean, kTempora
 
 // What a function gives.
 enum class ResultKind : std::uint8_t {
-  kSame,        // types of the input
-  kArgument,    // types of the first argument
+  kSame,      // types of the input
+  kArgument,  // types of the first argument
   kUnknown,
-  kBoolean, kInteger, kLong, kDecimal, kString, kDate, kDateTime, kTime, kQuantity,
+  kBoolean,
+  kInteger,
+  kLong,
+  kDecimal,
+  kString,
+  kDate,
+  kDateTime,
+  kTime,
+  kQuantity,
   kNumberOfInput,  // the numeric type of the input
   kSpecial,        // the checker has a case for it
 };
@@ -67,9 +185,9 @@ struct FunctionInfo {
   InputKind input;
   ResultKind result;
   Cardinality cardinality;
-  bool pure;                  // the same for the same input: may be folded
+  bool pure;  // the same for the same input: may be folded
   bool national;
-  std::string_view signature; // for help and completion
+  std::string_view signature;  // for help and completion
 };
 
 // nullptr when there is none. Functions of %terminologies are found with `service`.

@@ -1,4 +1,5 @@
-// Fused paths: nested loops over the tape, one item at a time, in the order in which the plain walk would give them.
+// Fused paths: nested loops over the tape, one item at a time, in the order in which the plain walk would
+// give them.
 #include "fhirpath/internal/fused.h"
 
 #include <array>
@@ -20,8 +21,12 @@ struct Item {
 class Run {
  public:
   Run(Evaluator::Impl& machine, const FusedPlan& plan, const fhir::Document& document, Collection& out)
-      : machine_(machine), document_(document), nodes_(document.data()), end_(plan.steps.data() + plan.steps.size()),
-        how_(plan.end), out_(out) {}
+      : machine_(machine),
+        document_(document),
+        nodes_(document.data()),
+        end_(plan.steps.data() + plan.steps.size()),
+        how_(plan.end),
+        out_(out) {}
 
   // True: the path has all it needs, stop.
   bool from(const FusedStep* step, const Item& item) {
@@ -34,7 +39,8 @@ class Run {
       return how_ != FusedEnd::kCount;
     }
     switch (step->op) {
-      case FusedOp::kChild: return child(step, step->name, step->type, step->companions, step->abstract, item);
+      case FusedOp::kChild:
+        return child(step, step->name, step->type, step->companions, step->abstract, item);
       case FusedOp::kChildren:
         for (const terminology::Element& element : step->elements) {
           if (child(step, element.name, element.type, step->companions, false, item)) return true;
@@ -64,7 +70,8 @@ class Run {
       case FusedOp::kResourceType: {
         if (item.node == kNoNode || nodes_[item.node].kind != Kind::kObject) return false;
         const NodeIndex type = document_.member(item.node, names::kResourceType);
-        if (type == kNoNode || nodes_[type].kind != Kind::kString || document_.scalar(type) != step->type_name) {
+        if (type == kNoNode || nodes_[type].kind != Kind::kString ||
+            document_.scalar(type) != step->type_name) {
           return false;
         }
         return from(step + 1, {item.node, item.companion, step->type});
@@ -77,7 +84,8 @@ class Run {
   std::uint64_t visited() const { return visited_; }
 
  private:
-  bool child(const FusedStep* step, fhir::NameId name, TypeId type, bool companions, bool abstract, const Item& item) {
+  bool child(const FusedStep* step, fhir::NameId name, TypeId type, bool companions, bool abstract,
+             const Item& item) {
     NodeIndex object = item.node;
     if (object == kNoNode || nodes_[object].kind != Kind::kObject) object = item.companion;
     if (object == kNoNode) return false;
@@ -101,8 +109,8 @@ class Run {
   }
 
   // As Evaluator::Impl::collect: a value and its "_name", item by item.
-  bool childWithCompanions(const FusedStep* step, NodeIndex object, NodeIndex node, fhir::NameId name, TypeId type,
-                           bool abstract) {
+  bool childWithCompanions(const FusedStep* step, NodeIndex object, NodeIndex node, fhir::NameId name,
+                           TypeId type, bool abstract) {
     const NodeIndex companion = document_.member(object, static_cast<fhir::NameId>(name | fhir::kCompanion));
     const bool node_list = node != kNoNode && nodes_[node].kind == Kind::kArray;
     const bool companion_list = companion != kNoNode && nodes_[companion].kind == Kind::kArray;
@@ -113,8 +121,9 @@ class Run {
       return (value != kNoNode || extra != kNoNode) && next(step, value, extra, type, abstract);
     };
     if (!node_list && !companion_list) return one(node, companion);
-    NodeIndex i = node_list ? node + 1 : kNoNode, j = companion_list ? companion + 1 : kNoNode;
-    const NodeIndex i_end = node_list ? nodes_[node].next : 0, j_end = companion_list ? nodes_[companion].next : 0;
+    NodeIndex i = node_list ? node + 1 : node, j = companion_list ? companion + 1 : companion;
+    const NodeIndex i_end = node != kNoNode ? nodes_[node].next : 0;
+    const NodeIndex j_end = companion != kNoNode ? nodes_[companion].next : 0;
     while (i < i_end || j < j_end) {
       const bool has_value = i < i_end, has_extra = j < j_end;
       if (one(has_value ? i : kNoNode, has_extra ? j : kNoNode)) return true;
@@ -133,29 +142,26 @@ class Run {
   }
 
   bool holds(const FusedCondition& condition, const Item& item) {
-    if (condition.truth != nullptr) [[unlikely]] return truth(*condition.truth, item);
+    if (condition.truth != nullptr) [[unlikely]]
+      return truth(*condition.truth, item);
     NodeIndex object = item.node;
     if (object == kNoNode || nodes_[object].kind != Kind::kObject) object = item.companion;
     if (object == kNoNode) return false;
     ++visited_;
     NodeIndex node = document_.member(object, condition.name);
     if (node == kNoNode) return false;
-    if (nodes_[node].kind >= Kind::kArray) {
-      // Not as the definition has it. A list of one is still its item, as the plain walk would see it.
-      if (nodes_[node].kind == Kind::kObject) return false;
-      NodeIndex only = kNoNode;
-      for (NodeIndex i = node + 1; i < nodes_[node].next; i = nodes_[i].next) {
-        if (nodes_[i].kind == Kind::kNull) continue;
-        if (only != kNoNode) return false;
-        only = i;
-      }
-      if (only == kNoNode || nodes_[only].kind >= Kind::kArray || (nodes_[object].flags & fhir::kHasCompanions) != 0) {
-        return false;
-      }
-      node = only;
+    if (nodes_[node].kind >= Kind::kArray || (nodes_[object].flags & fhir::kHasCompanions) != 0)
+        [[unlikely]] {
+      // Not a plain text as the definition has it: see the items as the tree walk does.
+      const ArenaScope scope(machine_.arena);
+      Collection items = machine_.collection();
+      machine_.collect(document_, object, condition.name, terminology::kNoType, items);
+      return items.size() == 1 && items[0].hasScalar() && matches(condition, items[0].view());
     }
-    if (nodes_[node].kind == Kind::kNull) return false;
-    const std::string_view text = document_.scalar(node);
+    return nodes_[node].kind != Kind::kNull && matches(condition, document_.scalar(node));
+  }
+
+  static bool matches(const FusedCondition& condition, std::string_view text) {
     for (const std::string& wanted : condition.texts) {
       if (text == wanted) return true;
     }
@@ -188,15 +194,23 @@ class Run {
 
 }  // namespace
 
-bool runFused(Evaluator::Impl& machine, const Expr& e, const FusedPlan& plan, const Value& input, Collection& out) {
+bool runFused(Evaluator::Impl& machine, const Expr& e, const FusedPlan& plan, const Value& input,
+              Collection& out) {
   Run run(machine, plan, input.document(), out);
   run.clearIndexes(plan);
   run.from(plan.steps.data(), {input.nodeIndex(), input.companionIndex(), input.type()});
   switch (plan.end) {
-    case FusedEnd::kValues: break;
-    case FusedEnd::kExists: out.push(Value::boolean(run.count() > 0)); break;
-    case FusedEnd::kEmpty: out.push(Value::boolean(run.count() == 0)); break;
-    case FusedEnd::kCount: out.push(Value::integer(run.count())); break;
+    case FusedEnd::kValues:
+      break;
+    case FusedEnd::kExists:
+      out.push(Value::boolean(run.count() > 0));
+      break;
+    case FusedEnd::kEmpty:
+      out.push(Value::boolean(run.count() == 0));
+      break;
+    case FusedEnd::kCount:
+      out.push(Value::integer(run.count()));
+      break;
   }
   machine.steps += run.visited();
   return machine.steps <= machine.environment.limits.steps || machine.step(e, 0);

@@ -54,6 +54,7 @@ struct FusedPlan {
   bool has_index = false;
 };
 
-bool runFused(Evaluator::Impl& machine, const Expr& e, const FusedPlan& plan, const Value& input, Collection& out);
+bool runFused(Evaluator::Impl& machine, const Expr& e, const FusedPlan& plan, const Value& input,
+              Collection& out);
 
 }  // namespace tributary::fhirpath

@@ -3,8 +3,12 @@
 namespace tributary::fhirpath {
 namespace {
 
-bool isDigit(char c) { return c >= '0' && c <= '9'; }
-bool isLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool isDigit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool isLetter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
 
 int hexValue(char c) {
   if (isDigit(c)) return c - '0';
@@ -76,17 +80,29 @@ std::expected<void, Diagnostic> Lexer::escape(std::string& out, std::size_t star
   if (at_ >= source_.size()) return error(start, 1, "this text does not end", "a closing quote");
   ++at_;
   switch (c) {
-    case 'f': out += '\f'; return {};
-    case 'n': out += '\n'; return {};
-    case 'r': out += '\r'; return {};
-    case 't': out += '\t'; return {};
+    case 'f':
+      out += '\f';
+      return {};
+    case 'n':
+      out += '\n';
+      return {};
+    case 'r':
+      out += '\r';
+      return {};
+    case 't':
+      out += '\t';
+      return {};
     case '\\':
     case '/':
     case '"':
     case '\'':
-    case '`': out += c; return {};
-    case 'u': break;
-    default: return error(at, 2, "unknown escape", "one of \\\\ \\/ \\f \\n \\r \\t \\\" \\' \\` \\uXXXX");
+    case '`':
+      out += c;
+      return {};
+    case 'u':
+      break;
+    default:
+      return error(at, 2, "unknown escape", "one of \\\\ \\/ \\f \\n \\r \\t \\\" \\' \\` \\uXXXX");
   }
   const auto unit = [&]() -> int {
     int value = 0;
@@ -117,7 +133,8 @@ std::expected<Lexeme, Diagnostic> Lexer::quoted(char quote, Token kind, std::siz
   lexeme.kind = kind;
   ++at_;
   for (;;) {
-    if (at_ >= source_.size()) return error(start, 1, "this text does not end", std::string("a closing ") + quote);
+    if (at_ >= source_.size())
+      return error(start, 1, "this text does not end", std::string("a closing ") + quote);
     const char c = source_[at_];
     if (c == quote) break;
     if (c == '\\') {
@@ -226,11 +243,16 @@ std::expected<Lexeme, Diagnostic> Lexer::next() {
   if (isLetter(c)) return simple(Token::kIdentifier, word(start) - start);
   if (isDigit(c)) return finish(number());
   switch (c) {
-    case '\'': return finish(quoted('\'', Token::kString, start));
-    case '`': return finish(quoted('`', Token::kDelimited, start));
-    case '"': return finish(quoted('"', Token::kDelimited, start));
-    case '@': return finish(temporal());
-    case '$': return simple(Token::kSpecial, word(start + 1) - start);
+    case '\'':
+      return finish(quoted('\'', Token::kString, start));
+    case '`':
+      return finish(quoted('`', Token::kDelimited, start));
+    case '"':
+      return finish(quoted('"', Token::kDelimited, start));
+    case '@':
+      return finish(temporal());
+    case '$':
+      return simple(Token::kSpecial, word(start + 1) - start);
     case '%': {
       if (peek(1) == '`' || peek(1) == '\'' || peek(1) == '"') {
         ++at_;
@@ -248,14 +270,32 @@ std::expected<Lexeme, Diagnostic> Lexer::next() {
       if (peek(1) == '=' || peek(1) == '~') return simple(Token::kSymbol, 2);
       break;
     case '<':
-    case '>': return simple(Token::kSymbol, peek(1) == '=' ? 2 : 1);
-    case '(': case ')': case '[': case ']': case '{': case '}': case '.': case ',': case '|': case '=': case '~':
-    case '+': case '-': case '*': case '/': case '&': return simple(Token::kSymbol, 1);
-    default: break;
+    case '>':
+      return simple(Token::kSymbol, peek(1) == '=' ? 2 : 1);
+    case '(':
+    case ')':
+    case '[':
+    case ']':
+    case '{':
+    case '}':
+    case '.':
+    case ',':
+    case '|':
+    case '=':
+    case '~':
+    case '+':
+    case '-':
+    case '*':
+    case '/':
+    case '&':
+      return simple(Token::kSymbol, 1);
+    default:
+      break;
   }
   // A whole UTF-8 sequence is one character to the reader of the message.
   std::size_t length = 1;
-  while (start + length < source_.size() && (static_cast<unsigned char>(source_[start + length]) & 0xC0) == 0x80) {
+  while (start + length < source_.size() &&
+         (static_cast<unsigned char>(source_[start + length]) & 0xC0) == 0x80) {
     ++length;
   }
   const bool printable = static_cast<unsigned char>(c) > 0x20 && c != 0x7F;

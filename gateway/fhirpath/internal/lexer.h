@@ -16,13 +16,13 @@ enum class Token : std::uint8_t {
   kInteger,
   kLong,
   kDecimal,
-  kDate,      // text without "@"
+  kDate,  // text without "@"
   kDateTime,
-  kTime,      // text without "@T"
-  kZonedTime, // a time with a zone: reads well, has no value
-  kVariable,  // %name
-  kSpecial,   // $this, $index, $total
-  kSymbol,    // one of ( ) [ ] { } . , | = ~ != !~ < <= > >= + - * / &
+  kTime,       // text without "@T"
+  kZonedTime,  // a time with a zone: reads well, has no value
+  kVariable,   // %name
+  kSpecial,    // $this, $index, $total
+  kSymbol,     // one of ( ) [ ] { } . , | = ~ != !~ < <= > >= + - * / &
 };
 
 struct Lexeme {
@@ -46,7 +46,9 @@ class Lexer {
   std::expected<void, Diagnostic> escape(std::string& out, std::size_t start);
   std::unexpected<Diagnostic> error(std::size_t at, std::size_t length, std::string message,
                                     std::string expected = {}) const;
-  char peek(std::size_t ahead = 0) const { return at_ + ahead < source_.size() ? source_[at_ + ahead] : '\0'; }
+  char peek(std::size_t ahead = 0) const {
+    return at_ + ahead < source_.size() ? source_[at_ + ahead] : '\0';
+  }
   bool digits(std::size_t count);
 
   std::string_view source_;

@@ -33,7 +33,8 @@ bool Evaluator::Impl::failLimit(const Expr& e, std::string message) {
   return false;
 }
 
-bool Evaluator::Impl::run(const Program::Impl& which, const Value& on, const Bindings& given, Collection& out) {
+bool Evaluator::Impl::run(const Program::Impl& which, const Value& on, const Bindings& given,
+                          Collection& out) {
   program = &which;
   bindings = &given;
   focus = on;
@@ -66,7 +67,8 @@ Value Evaluator::Impl::atomQuiet(const Value& v, bool quantities) {
   const std::string_view text = v.view();
   const fhir::Kind kind = v.document()[v.nodeIndex()].kind;
   switch (primitive) {
-    case Primitive::kString: return Value::string(text);
+    case Primitive::kString:
+      return Value::string(text);
     case Primitive::kBoolean:
       if (text == "true" || text == "false") return Value::boolean(text == "true");
       break;
@@ -91,12 +93,14 @@ Value Evaluator::Impl::atomQuiet(const Value& v, bool quantities) {
     case Primitive::kTime:
       if (const auto time = Temporal::parseTime(text)) return Value::time(*time);
       break;
-    case Primitive::kNone: break;
+    case Primitive::kNone:
+      break;
   }
   if (primitive == Primitive::kNone && kind != fhir::Kind::kString) {
     if (kind == fhir::Kind::kNumber) {
       if (const auto number = Decimal::parse(text)) {
-        const auto integer = text.find_first_of(".eE") == std::string_view::npos ? number->toInteger() : std::nullopt;
+        const auto integer =
+            text.find_first_of(".eE") == std::string_view::npos ? number->toInteger() : std::nullopt;
         return integer ? Value::integer(*integer) : Value::decimal(*number);
       }
     } else if (kind == fhir::Kind::kTrue || kind == fhir::Kind::kFalse) {
@@ -123,7 +127,8 @@ std::optional<QuantityValue> Evaluator::Impl::quantityOf(const Value& node) {
   const auto system = childText(node, names::kSystem);
   const auto code = childText(node, names::kCode);
   const auto unit = childText(node, names::kUnit);
-  // FHIR R4 2.9.? (FHIRPath mapping): the UCUM code is the unit; without one, the unit's text stands for itself.
+  // FHIR R4 2.9.? (FHIRPath mapping): the UCUM code is the unit; without one, the unit's text stands for
+  // itself.
   if (code && (!system || *system == "http://unitsofmeasure.org")) {
     q.unit = *code;
   } else if (unit) {
@@ -143,7 +148,9 @@ Value Evaluator::Impl::newQuantity(const QuantityValue& q) {
   return Value::quantity(new (reinterpret_cast<void*>(address)) QuantityValue(q));
 }
 
-Value Evaluator::Impl::newString(std::string_view text) { return Value::string(arena.copy(text)); }
+Value Evaluator::Impl::newString(std::string_view text) {
+  return Value::string(arena.copy(text));
+}
 
 char* Evaluator::Impl::newText(const Expr& e, std::size_t size) {
   auto* memory = static_cast<char*>(arena.allocate(size));
@@ -154,7 +161,8 @@ char* Evaluator::Impl::newText(const Expr& e, std::size_t size) {
 bool Evaluator::Impl::singleton(const Expr& e, Span values, std::optional<Value>& single) {
   single.reset();
   if (values.empty()) return true;
-  if (values.size() > 1) return fail(e, "there are " + std::to_string(values.size()) + " items", "a single item");
+  if (values.size() > 1)
+    return fail(e, "there are " + std::to_string(values.size()) + " items", "a single item");
   single = values[0];
   return true;
 }
@@ -192,8 +200,8 @@ bool Evaluator::Impl::inputString(const Expr& e, Span input, std::optional<std::
     if (v.nodeIndex() == kNoNode) return true;  // only extensions: no value
     return fail(e, "a complex element is not a text", "a string");
   }
-  // FHIR dates and numbers stand as text on the tape; N1 has no implicit conversion, but R4 invariants count on
-  // these for date-like primitives.
+  // FHIR dates and numbers stand as text on the tape; N1 has no implicit conversion, but R4 invariants count
+  // on these for date-like primitives.
   if (single->isNode()) {
     out = single->view();
     return true;
@@ -208,7 +216,8 @@ bool Evaluator::Impl::evalInteger(const Expr& e, const Frame& frame, std::option
   if (!evalSpan(e, frame, values) || !singleton(e, values, single)) return false;
   if (!single) return true;
   const Value v = atom(*single, false);
-  if (v.kind() != ValueKind::kInteger && v.kind() != ValueKind::kLong) return fail(e, "not an integer", "an integer");
+  if (v.kind() != ValueKind::kInteger && v.kind() != ValueKind::kLong)
+    return fail(e, "not an integer", "an integer");
   out = v.asInteger();
   return true;
 }
@@ -241,15 +250,21 @@ bool Evaluator::Impl::eval(const Expr& e, const Frame& frame, Span input, Collec
     case Op::kLiteral:
       out.append(e.literal());
       break;
-    case Op::kLiteralError: ok = fail(e, e.text); break;
-    case Op::kThis: out.append(frame.self); break;
+    case Op::kLiteralError:
+      ok = fail(e, e.text);
+      break;
+    case Op::kThis:
+      out.append(frame.self);
+      break;
     case Op::kIndex:
       if (frame.index >= 0) out.push(Value::integer(frame.index));
       break;
     case Op::kTotal:
       if (frame.total != nullptr) out.append(*frame.total);
       break;
-    case Op::kVariable: ok = evalVariable(e, frame, out); break;
+    case Op::kVariable:
+      ok = evalVariable(e, frame, out);
+      break;
     case Op::kMember:
       for (const Value& v : input) member(e, v, out);
       steps += input.size();
@@ -259,7 +274,9 @@ bool Evaluator::Impl::eval(const Expr& e, const Frame& frame, Span input, Collec
         if (v.isNode() && isType(v, e.type, false)) out.push(v);
       }
       break;
-    case Op::kFunction: ok = call(e, frame, input, out); break;
+    case Op::kFunction:
+      ok = call(e, frame, input, out);
+      break;
     case Op::kIndexer: {
       std::optional<std::int64_t> index;
       ok = evalInteger(*e.children[0], frame, index);
@@ -268,10 +285,16 @@ bool Evaluator::Impl::eval(const Expr& e, const Frame& frame, Span input, Collec
       }
       break;
     }
-    case Op::kPath: ok = evalPath(e, frame, input, out); break;
+    case Op::kPath:
+      ok = evalPath(e, frame, input, out);
+      break;
     case Op::kIs:
-    case Op::kAs: ok = evalType(e, frame, out); break;
-    default: ok = evalOperator(e, frame, out); break;
+    case Op::kAs:
+      ok = evalType(e, frame, out);
+      break;
+    default:
+      ok = evalOperator(e, frame, out);
+      break;
   }
   --depth;
   if (trace_steps && ok) [[unlikely]] {
@@ -309,7 +332,8 @@ bool Evaluator::Impl::evalPath(const Expr& e, const Frame& frame, Span input, Co
       if (!evalString(*part.children[0], local, name)) return false;
       if (!name) return fail(part, "the variable has no name", "a name");
       for (const Defined* d = local.defined; d != nullptr; d = d->next) {
-        if (d->name == *name) return fail(part, "the variable %" + std::string(*name) + " is defined already");
+        if (d->name == *name)
+          return fail(part, "the variable %" + std::string(*name) + " is defined already");
       }
       Span values = from->span();
       if (part.children.size() > 1) {
@@ -338,9 +362,15 @@ bool Evaluator::Impl::evalPath(const Expr& e, const Frame& frame, Span input, Co
 
 bool Evaluator::Impl::evalVariable(const Expr& e, const Frame& frame, Collection& out) {
   switch (e.variable) {
-    case VariableKind::kRowIndex: out.push(Value::integer(bindings->row_index)); return true;
-    case VariableKind::kContext: out.push(bindings->context ? *bindings->context : focus); return true;
-    case VariableKind::kTerminologies: out.push(Value::service(0)); return true;
+    case VariableKind::kRowIndex:
+      out.push(Value::integer(bindings->row_index));
+      return true;
+    case VariableKind::kContext:
+      out.push(bindings->context ? *bindings->context : focus);
+      return true;
+    case VariableKind::kTerminologies:
+      out.push(Value::service(0));
+      return true;
     case VariableKind::kRootResource:
       if (bindings->root_resource) {
         out.push(*bindings->root_resource);
@@ -363,12 +393,14 @@ bool Evaluator::Impl::evalVariable(const Expr& e, const Frame& frame, Collection
         while (child < document[at].next && document[child].next <= target) child = document[child].next;
         if (child >= document[at].next) break;
         at = child;
-        if (document[at].kind == fhir::Kind::kObject && types.resourceType(document, at) != kNoType) found = at;
+        if (document[at].kind == fhir::Kind::kObject && types.resourceType(document, at) != kNoType)
+          found = at;
       }
       out.push(resourceNode(document, found));
       return true;
     }
-    case VariableKind::kBound: break;
+    case VariableKind::kBound:
+      break;
   }
   for (const Defined* d = frame.defined; d != nullptr; d = d->next) {
     if (d->name == e.text) {
@@ -405,7 +437,8 @@ bool Evaluator::Impl::evalType(const Expr& e, const Frame& frame, Collection& ou
 
 const re2::RE2* Evaluator::Impl::regex(const Expr& e, const Expr& pattern_expr, std::string_view pattern,
                                        bool ignore_case) {
-  if (pattern_expr.regex != nullptr && !ignore_case) return static_cast<const re2::RE2*>(pattern_expr.regex.get());
+  if (pattern_expr.regex != nullptr && !ignore_case)
+    return static_cast<const re2::RE2*>(pattern_expr.regex.get());
   std::string key = (ignore_case ? "i" : " ") + std::string(pattern);
   if (const auto found = regexes.find(key); found != regexes.end()) return found->second.get();
   re2::RE2::Options options;
@@ -418,7 +451,9 @@ const re2::RE2* Evaluator::Impl::regex(const Expr& e, const Expr& pattern_expr, 
     if (compiled->error_code() == re2::RE2::ErrorPatternTooLarge) {
       failLimit(e, "the regular expression is too large");
     } else {
-      fail(e, "the regular expression is malformed or uses what is not supported here (look-around, back references)");
+      fail(e,
+           "the regular expression is malformed or uses what is not supported here (look-around, back "
+           "references)");
     }
     return nullptr;
   }

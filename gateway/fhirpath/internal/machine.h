@@ -36,8 +36,8 @@ struct Frame {
   const Defined* defined = nullptr;
 };
 
-// The evaluator: walks the tree, and runs fused plans where the planner found them. Every eval function appends to
-// `out` and returns false when an error has been noted.
+// The evaluator: walks the tree, and runs fused plans where the planner found them. Every eval function
+// appends to `out` and returns false when an error has been noted.
 class Evaluator::Impl {
  public:
   explicit Impl(const Environment& environment);
@@ -60,8 +60,8 @@ class Evaluator::Impl {
   }
 
   // ── values ──
-  // A primitive as a System value, a FHIR Quantity as a System one when asked; anything else as it is. The text of a
-  // date that is none stays a String. May allocate in the arena for a Quantity.
+  // A primitive as a System value, a FHIR Quantity as a System one when asked; anything else as it is. The
+  // text of a date that is none stays a String. May allocate in the arena for a Quantity.
   Value atom(const Value& v, bool quantities = true);
   Value atomQuiet(const Value& v, bool quantities);  // without telling the visit listener
   std::optional<QuantityValue> quantityOf(const Value& node);
@@ -80,8 +80,8 @@ class Evaluator::Impl {
   // ── navigation ──
   void member(const Expr& e, const Value& v, Collection& out);
   void memberNamed(const Value& v, fhir::NameId name, std::string_view text, Collection& out);
-  void collect(const fhir::Document& document, fhir::NodeIndex object, fhir::NameId name, terminology::TypeId type,
-               Collection& out);
+  void collect(const fhir::Document& document, fhir::NodeIndex object, fhir::NameId name,
+               terminology::TypeId type, Collection& out);
   void children(const Value& v, Collection& out);
   Value resourceNode(const fhir::Document& document, fhir::NodeIndex node) const;
   Value rootNode(const fhir::Document& document);
@@ -171,7 +171,8 @@ class Evaluator::Impl {
     std::span<const terminology::Element> elements;
   };
   std::vector<LookupSlot> lookups;
-  std::span<const terminology::Element> lookup(terminology::TypeId type, fhir::NameId name, std::string_view text);
+  std::span<const terminology::Element> lookup(terminology::TypeId type, fhir::NameId name,
+                                               std::string_view text);
 
   // The type of the last root: documents of one type often come in a row.
   std::string last_type_name;

@@ -24,8 +24,8 @@ Value Evaluator::Impl::rootNode(const fhir::Document& document) {
   return Value::node(document, document.root(), last_type);
 }
 
-void Evaluator::Impl::collect(const fhir::Document& document, NodeIndex object, fhir::NameId name, TypeId type,
-                              Collection& out) {
+void Evaluator::Impl::collect(const fhir::Document& document, NodeIndex object, fhir::NameId name,
+                              TypeId type, Collection& out) {
   const NodeIndex node = document.member(object, name);
   NodeIndex companion = kNoNode;
   if ((document[object].flags & fhir::kHasCompanions) != 0) {
@@ -50,13 +50,14 @@ void Evaluator::Impl::collect(const fhir::Document& document, NodeIndex object, 
     push(node, companion);
     return;
   }
+  // Not both need be lists in a document that breaks the rules: what is none counts as a list of one.
   NodeIndex item = kNoNode, item_end = 0, extra = kNoNode, extra_end = 0;
-  if (node != kNoNode && document[node].kind == Kind::kArray) {
-    item = node + 1;
+  if (node != kNoNode) {
+    item = document[node].kind == Kind::kArray ? node + 1 : node;
     item_end = document[node].next;
   }
-  if (companion != kNoNode && document[companion].kind == Kind::kArray) {
-    extra = companion + 1;
+  if (companion != kNoNode) {
+    extra = document[companion].kind == Kind::kArray ? companion + 1 : companion;
     extra_end = document[companion].next;
   }
   while (item < item_end || extra < extra_end) {
@@ -103,7 +104,9 @@ void Evaluator::Impl::memberNamed(const Value& v, fhir::NameId name, std::string
       }
     }
     if (!found.empty()) return;
-    if (object != v.companionIndex() && types.definitions()->typeKind(type) != terminology::TypeKind::kLogical) return;
+    if (object != v.companionIndex() &&
+        types.definitions()->typeKind(type) != terminology::TypeKind::kLogical)
+      return;
   }
   // A type that is not known: what the JSON says.
   if (name != fhir::kNoName) {
@@ -138,7 +141,8 @@ void Evaluator::Impl::children(const Value& v, Collection& out) {
         if (document.member(object, name) != kNoNode) continue;  // comes with its value
       }
       const Element* element = type != kNoType && (name & fhir::kLocalName) == 0
-                                   ? types.definitions()->element(type, name) : nullptr;
+                                   ? types.definitions()->element(type, name)
+                                   : nullptr;
       collect(document, object, name, element != nullptr ? element->type : kNoType, out);
     }
   };

@@ -5,25 +5,33 @@ namespace tributary::fhirpath {
 
 bool Evaluator::Impl::evalOperator(const Expr& e, const Frame& frame, Collection& out) {
   switch (e.op) {
-    case Op::kUnion: return evalUnion(e, frame, out);
+    case Op::kUnion:
+      return evalUnion(e, frame, out);
     case Op::kAnd:
     case Op::kOr:
     case Op::kXor:
-    case Op::kImplies: return evalLogic(e, frame, out);
+    case Op::kImplies:
+      return evalLogic(e, frame, out);
     case Op::kEqual:
     case Op::kNotEqual:
     case Op::kEquivalent:
-    case Op::kNotEquivalent: return evalEquality(e, frame, out);
+    case Op::kNotEquivalent:
+      return evalEquality(e, frame, out);
     case Op::kLess:
     case Op::kLessOrEqual:
     case Op::kGreater:
-    case Op::kGreaterOrEqual: return evalOrder(e, frame, out);
+    case Op::kGreaterOrEqual:
+      return evalOrder(e, frame, out);
     case Op::kIn:
-    case Op::kContains: return evalMembership(e, frame, out);
-    case Op::kConcatenate: return evalConcatenation(e, frame, out);
+    case Op::kContains:
+      return evalMembership(e, frame, out);
+    case Op::kConcatenate:
+      return evalConcatenation(e, frame, out);
     case Op::kNegate:
-    case Op::kPlus: return evalSign(e, frame, out);
-    default: return evalArithmetic(e, frame, out);
+    case Op::kPlus:
+      return evalSign(e, frame, out);
+    default:
+      return evalArithmetic(e, frame, out);
   }
 }
 
@@ -55,10 +63,18 @@ bool Evaluator::Impl::evalLogic(const Expr& e, const Frame& frame, Collection& o
     Truth right;
     if (!evalTruth(*e.children[i], frame, right)) return false;
     switch (e.op) {
-      case Op::kAnd: result = right == false ? right : (result && right ? Truth(true) : Truth()); break;
-      case Op::kOr: result = right == true ? right : (result && right ? Truth(false) : Truth()); break;
-      case Op::kXor: result = result && right ? Truth(*result != *right) : Truth(); break;
-      default: result = right == true ? right : (result ? right : Truth()); break;  // implies
+      case Op::kAnd:
+        result = right == false ? right : (result && right ? Truth(true) : Truth());
+        break;
+      case Op::kOr:
+        result = right == true ? right : (result && right ? Truth(false) : Truth());
+        break;
+      case Op::kXor:
+        result = result && right ? Truth(*result != *right) : Truth();
+        break;
+      default:
+        result = right == true ? right : (result ? right : Truth());
+        break;  // implies
     }
   }
   if (result) out.push(Value::boolean(*result));
@@ -70,14 +86,16 @@ bool Evaluator::Impl::evalEquality(const Expr& e, const Frame& frame, Collection
   if (!evalSpan(*e.children[0], frame, left) || !evalSpan(*e.children[1], frame, right)) return false;
   if (!step(e, left.size())) return false;
   if (e.op == Op::kEquivalent || e.op == Op::kNotEquivalent) {
-    const bool same = left.empty() || right.empty() ? left.size() == right.size() : equivalentAll(left, right);
+    const bool same =
+        left.empty() || right.empty() ? left.size() == right.size() : equivalentAll(left, right);
     if (!step(e, 0)) return false;
     out.push(Value::boolean(same == (e.op == Op::kEquivalent)));
     return true;
   }
   if (left.empty() || right.empty()) return true;
   const Equality result = equalAll(left, right);
-  if (result != Equality::kEmpty) out.push(Value::boolean((result == Equality::kYes) == (e.op == Op::kEqual)));
+  if (result != Equality::kEmpty)
+    out.push(Value::boolean((result == Equality::kYes) == (e.op == Op::kEqual)));
   return true;
 }
 
@@ -92,10 +110,18 @@ bool Evaluator::Impl::evalOrder(const Expr& e, const Frame& frame, Collection& o
   if (!order) return true;
   bool result = false;
   switch (e.op) {
-    case Op::kLess: result = *order < 0; break;
-    case Op::kLessOrEqual: result = *order <= 0; break;
-    case Op::kGreater: result = *order > 0; break;
-    default: result = *order >= 0; break;
+    case Op::kLess:
+      result = *order < 0;
+      break;
+    case Op::kLessOrEqual:
+      result = *order <= 0;
+      break;
+    case Op::kGreater:
+      result = *order > 0;
+      break;
+    default:
+      result = *order >= 0;
+      break;
   }
   out.push(Value::boolean(result));
   return true;

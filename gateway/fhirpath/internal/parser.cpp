@@ -89,20 +89,38 @@ class Parser {
   std::optional<Operator> binaryOperator() const {
     if (token_.kind == Token::kSymbol) {
       static constexpr std::array<std::pair<std::string_view, Operator>, 16> kSymbols = {{
-          {"=", {Op::kEqual, 5}}, {"!=", {Op::kNotEqual, 5}}, {"~", {Op::kEquivalent, 5}},
-          {"!~", {Op::kNotEquivalent, 5}}, {"<", {Op::kLess, 6}}, {"<=", {Op::kLessOrEqual, 6}},
-          {">", {Op::kGreater, 6}}, {">=", {Op::kGreaterOrEqual, 6}}, {"|", {Op::kUnion, 7}}, {"+", {Op::kAdd, 9}},
-          {"-", {Op::kSubtract, 9}}, {"&", {Op::kConcatenate, 9}}, {"*", {Op::kMultiply, 10}},
-          {"/", {Op::kDivide, 10}}, {"", {}}, {"", {}},
+          {"=", {Op::kEqual, 5}},
+          {"!=", {Op::kNotEqual, 5}},
+          {"~", {Op::kEquivalent, 5}},
+          {"!~", {Op::kNotEquivalent, 5}},
+          {"<", {Op::kLess, 6}},
+          {"<=", {Op::kLessOrEqual, 6}},
+          {">", {Op::kGreater, 6}},
+          {">=", {Op::kGreaterOrEqual, 6}},
+          {"|", {Op::kUnion, 7}},
+          {"+", {Op::kAdd, 9}},
+          {"-", {Op::kSubtract, 9}},
+          {"&", {Op::kConcatenate, 9}},
+          {"*", {Op::kMultiply, 10}},
+          {"/", {Op::kDivide, 10}},
+          {"", {}},
+          {"", {}},
       }};
       for (const auto& [symbol, found] : kSymbols) {
         if (!symbol.empty() && token_.text == symbol) return found;
       }
     } else if (token_.kind == Token::kIdentifier) {
       static constexpr std::array<std::pair<std::string_view, Operator>, 10> kWords = {{
-          {"implies", {Op::kImplies, 1}}, {"or", {Op::kOr, 2}}, {"xor", {Op::kXor, 2}}, {"and", {Op::kAnd, 3}},
-          {"in", {Op::kIn, 4}}, {"contains", {Op::kContains, 4}}, {"is", {Op::kIs, kTypePrecedence}},
-          {"as", {Op::kAs, kTypePrecedence}}, {"div", {Op::kDiv, 10}}, {"mod", {Op::kMod, 10}},
+          {"implies", {Op::kImplies, 1}},
+          {"or", {Op::kOr, 2}},
+          {"xor", {Op::kXor, 2}},
+          {"and", {Op::kAnd, 3}},
+          {"in", {Op::kIn, 4}},
+          {"contains", {Op::kContains, 4}},
+          {"is", {Op::kIs, kTypePrecedence}},
+          {"as", {Op::kAs, kTypePrecedence}},
+          {"div", {Op::kDiv, 10}},
+          {"mod", {Op::kMod, 10}},
       }};
       for (const auto& [word, found] : kWords) {
         if (token_.text == word) return found;
@@ -245,29 +263,36 @@ class Parser {
   Parsed term() {
     const Lexeme token = token_;
     switch (token.kind) {
-      case Token::kSymbol: break;
+      case Token::kSymbol:
+        break;
       case Token::kIdentifier:
         if (token.text == "true" || token.text == "false") {
           return literal(Value::boolean(token.text == "true"));
         }
         return headName();
-      case Token::kDelimited: return invocation();
-      case Token::kString: return stringLiteral();
+      case Token::kDelimited:
+        return invocation();
+      case Token::kString:
+        return stringLiteral();
       case Token::kInteger:
       case Token::kLong:
-      case Token::kDecimal: return number();
+      case Token::kDecimal:
+        return number();
       case Token::kDate:
       case Token::kDateTime:
       case Token::kTime:
-      case Token::kZonedTime: return temporal();
-      case Token::kSpecial: return special();
+      case Token::kZonedTime:
+        return temporal();
+      case Token::kSpecial:
+        return special();
       case Token::kVariable: {
         if (auto ok = advance(); !ok) return std::unexpected(ok.error());
         Expr* e = make(Op::kVariable, token.offset);
         e->text = token.text;
         return e;
       }
-      case Token::kEnd: return unexpectedToken("an expression");
+      case Token::kEnd:
+        return unexpectedToken("an expression");
     }
     if (token.is("(")) {
       if (auto ok = advance(); !ok) return std::unexpected(ok.error());
@@ -287,7 +312,8 @@ class Parser {
 
   // An operator's word cannot begin an expression, but as, contains, in and is may be names.
   Parsed headName() {
-    static constexpr std::array<std::string_view, 6> kReserved = {"and", "or", "xor", "implies", "div", "mod"};
+    static constexpr std::array<std::string_view, 6> kReserved = {"and",     "or",  "xor",
+                                                                  "implies", "div", "mod"};
     for (const auto word : kReserved) {
       if (token_.text == word) return unexpectedToken("an expression");
     }
@@ -316,7 +342,8 @@ class Parser {
     const Lexeme token = token_;
     Value value;
     const auto decimal = Decimal::parse(token.text);
-    if (!decimal) return fail(token.offset, token.length, "the number has too many digits", "at most 38 digits");
+    if (!decimal)
+      return fail(token.offset, token.length, "the number has too many digits", "at most 38 digits");
     if (token.kind == Token::kDecimal) {
       value = Value::decimal(*decimal);
     } else {
@@ -328,7 +355,8 @@ class Parser {
     auto e = literal(value);
     if (!e || token.kind == Token::kLong) return e;
     // A unit behind the number makes a quantity.
-    std::string_view unit = token_.kind == Token::kString ? std::string_view(token_.text) : std::string_view{};
+    std::string_view unit =
+        token_.kind == Token::kString ? std::string_view(token_.text) : std::string_view{};
     const bool calendar = token_.kind == Token::kIdentifier && !calendarUnit(token_.text).empty();
     if (calendar) unit = calendarUnit(token_.text);
     if (!calendar && token_.kind != Token::kString) return e;
@@ -391,12 +419,14 @@ std::string_view calendarUnit(std::string_view word) {
                                                              "hour", "minute", "second", "millisecond"};
   for (const auto unit : kUnits) {
     if (word == unit) return unit;
-    if (word.size() == unit.size() + 1 && word.back() == 's' && word.substr(0, unit.size()) == unit) return unit;
+    if (word.size() == unit.size() + 1 && word.back() == 's' && word.substr(0, unit.size()) == unit)
+      return unit;
   }
   return {};
 }
 
-std::expected<Expr*, Diagnostic> parse(std::string_view source, const CompileOptions& options, ExprPool& pool) {
+std::expected<Expr*, Diagnostic> parse(std::string_view source, const CompileOptions& options,
+                                       ExprPool& pool) {
   return Parser(source, options, pool).run();
 }
 

@@ -43,12 +43,23 @@ class PathPlanner {
   bool step(const Expr& part) {
     bool done = false;
     switch (part.op) {
-      case Op::kThis: done = at_ == 0; break;
-      case Op::kTypeFilter: done = at_ == 0 && types_.definitions()->isA(current_[0], part.type.fhir); break;
-      case Op::kMember: done = child(part); break;
-      case Op::kIndexer: done = index(part); break;
-      case Op::kFunction: done = function(part); break;
-      default: break;
+      case Op::kThis:
+        done = at_ == 0;
+        break;
+      case Op::kTypeFilter:
+        done = at_ == 0 && types_.definitions()->isA(current_[0], part.type.fhir);
+        break;
+      case Op::kMember:
+        done = child(part);
+        break;
+      case Op::kIndexer:
+        done = index(part);
+        break;
+      case Op::kFunction:
+        done = function(part);
+        break;
+      default:
+        break;
     }
     if (!done) return false;
     ++at_;
@@ -67,8 +78,8 @@ class PathPlanner {
     }
     if (at_ + 1 < path_.children.size()) {
       const Expr& next = *path_.children[at_ + 1];
-      const bool narrows = next.op == Op::kFunction &&
-                           (next.function == FunctionId::kOfType || (next.function == FunctionId::kAs && !part.many));
+      const bool narrows = next.op == Op::kFunction && (next.function == FunctionId::kOfType ||
+                                                        (next.function == FunctionId::kAs && !part.many));
       if (narrows && next.type.fhir != kNoType) return narrowed(part, next.type.fhir);
     }
     FusedStep step;
@@ -78,7 +89,8 @@ class PathPlanner {
     for (const Element& element : part.elements) {
       if (types_.isAbstractResource(element.type)) return false;
       step.companions = step.companions || types_.primitive(element.type) != Primitive::kNone;
-      if (std::find(current_.begin(), current_.end(), element.type) == current_.end()) current_.push_back(element.type);
+      if (std::find(current_.begin(), current_.end(), element.type) == current_.end())
+        current_.push_back(element.type);
     }
     plan_.steps.push_back(std::move(step));
     return true;
@@ -112,7 +124,8 @@ class PathPlanner {
           types_.isAbstractResource(found[0].type)) {
         return false;
       }
-      if (types_.definitions()->typeKind(type) == terminology::TypeKind::kPrimitive && part.text == "value") return false;
+      if (types_.definitions()->typeKind(type) == terminology::TypeKind::kPrimitive && part.text == "value")
+        return false;
       step.owners.push_back(type);
       step.elements.push_back(found[0]);
       step.companions = step.companions || types_.primitive(found[0].type) != Primitive::kNone;
@@ -146,7 +159,8 @@ class PathPlanner {
 
   bool index(const Expr& part) {
     const Expr& argument = *part.children[0];
-    if (argument.op != Op::kLiteral || !argument.has_value || argument.value.kind() != ValueKind::kInteger) return false;
+    if (argument.op != Op::kLiteral || !argument.has_value || argument.value.kind() != ValueKind::kInteger)
+      return false;
     const std::int64_t n = argument.value.asInteger();
     return n >= 0 && n < 1'000'000 && !plan_.steps.empty() && first(static_cast<std::uint32_t>(n));
   }
@@ -163,9 +177,12 @@ class PathPlanner {
     if (at_ == 0) return false;
     const bool begun = !plan_.steps.empty();
     switch (part.function) {
-      case FunctionId::kWhere: return begun && where(*part.children[0]);
-      case FunctionId::kFirst: return begun && first(0);
-      case FunctionId::kExtension: return extension(part);
+      case FunctionId::kWhere:
+        return begun && where(*part.children[0]);
+      case FunctionId::kFirst:
+        return begun && first(0);
+      case FunctionId::kExtension:
+        return extension(part);
       case FunctionId::kOfType: {
         if (!types_.isAbstractResource(only()) || part.type.fhir == kNoType ||
             types_.isAbstractResource(part.type.fhir) || !types_.isResource(part.type.fhir)) {
@@ -182,9 +199,12 @@ class PathPlanner {
       case FunctionId::kExists:
         if (!begun || (!part.children.empty() && !where(*part.children[0]))) return false;
         return end(FusedEnd::kExists);
-      case FunctionId::kEmpty: return begun && end(FusedEnd::kEmpty);
-      case FunctionId::kCount: return begun && end(FusedEnd::kCount);
-      default: return false;
+      case FunctionId::kEmpty:
+        return begun && end(FusedEnd::kEmpty);
+      case FunctionId::kCount:
+        return begun && end(FusedEnd::kCount);
+      default:
+        return false;
     }
   }
 
@@ -209,10 +229,12 @@ class PathPlanner {
     return true;
   }
 
-  // member = 'text', member = 'a' or member = 'b', member in ('a' | 'b'), path.exists(); any of them joined by `and`
+  // member = 'text', member = 'a' or member = 'b', member in ('a' | 'b'), path.exists(); any of them joined
+  // by `and`
   bool conditions(const Expr& e, FusedStep& step) {
     if (e.op == Op::kAnd) {
-      return std::all_of(e.children.begin(), e.children.end(), [&](const Expr* c) { return conditions(*c, step); });
+      return std::all_of(e.children.begin(), e.children.end(),
+                         [&](const Expr* c) { return conditions(*c, step); });
     }
     FusedCondition condition;
     if (e.op == Op::kOr) {
@@ -239,7 +261,8 @@ class PathPlanner {
     const Expr* left = e.children[0];
     const Expr* literal = e.children[1];
     if (left->op == Op::kLiteral) std::swap(left, literal);
-    if (literal->op != Op::kLiteral || !literal->has_value || literal->value.kind() != ValueKind::kString) return false;
+    if (literal->op != Op::kLiteral || !literal->has_value || literal->value.kind() != ValueKind::kString)
+      return false;
     if (!member(*left, condition)) return false;
     condition.texts.emplace_back(literal->value.asString());
     return true;
@@ -297,7 +320,8 @@ class Planner {
 bool PathPlanner::truth(const Expr& e, FusedCondition& condition) {
   if (e.op != Op::kPath) return false;
   planner_.plan(const_cast<Expr&>(e));  // the program is still being made
-  if (e.plan == nullptr || e.plan->steps_covered != e.children.size() || e.plan->input != only()) return false;
+  if (e.plan == nullptr || e.plan->steps_covered != e.children.size() || e.plan->input != only())
+    return false;
   if (e.plan->end != FusedEnd::kExists && e.plan->end != FusedEnd::kEmpty) return false;
   condition.truth = e.plan;
   return true;
@@ -318,7 +342,8 @@ void compilePatterns(Program::Impl& program, std::size_t max_memory) {
                           e.function == FunctionId::kReplaceMatches);
     if (!pattern) continue;
     Expr& argument = *e.children[0];
-    if (argument.op != Op::kLiteral || !argument.has_value || argument.value.kind() != ValueKind::kString) continue;
+    if (argument.op != Op::kLiteral || !argument.has_value || argument.value.kind() != ValueKind::kString)
+      continue;
     re2::RE2::Options options;
     options.set_log_errors(false);
     options.set_dot_nl(true);
@@ -331,7 +356,8 @@ void compilePatterns(Program::Impl& program, std::size_t max_memory) {
 
 namespace {
 
-// The values move to the program's own memory; false when they are not worth it, or not of a kind that can stay.
+// The values move to the program's own memory; false when they are not worth it, or not of a kind that can
+// stay.
 bool keep(Expr& e, Span values) {
   if (values.size() > 256) return false;
   for (const Value& v : values) {
@@ -342,7 +368,8 @@ bool keep(Expr& e, Span values) {
   e.has_value = values.size() == 1;
   if (values.size() > 1) {
     for (const Value& v : values) {
-      e.values.push_back(v.kind() == ValueKind::kString ? Value::string(e.owned.emplace_back(v.asString())) : v);
+      e.values.push_back(v.kind() == ValueKind::kString ? Value::string(e.owned.emplace_back(v.asString()))
+                                                        : v);
     }
     return true;
   }
@@ -405,13 +432,27 @@ std::string describePlan(const Program::Impl& program) {
     std::string out = "fused";
     for (const FusedStep& step : e.plan->steps) {
       switch (step.op) {
-        case FusedOp::kChild: out += " ." + std::string(fhir::nameText(step.name)); break;
-        case FusedOp::kChildren: out += " .choice"; break;
-        case FusedOp::kVariants: out += " ." + std::string(fhir::nameText(step.elements[0].name)); break;
-        case FusedOp::kWhere: out += " where[" + std::to_string(step.conditions.size()) + "]"; break;
-        case FusedOp::kFirst: out += " first"; break;
-        case FusedOp::kIndex: out += " [" + std::to_string(step.index) + "]"; break;
-        case FusedOp::kResourceType: out += " ofType(" + step.type_name + ")"; break;
+        case FusedOp::kChild:
+          out += " ." + std::string(fhir::nameText(step.name));
+          break;
+        case FusedOp::kChildren:
+          out += " .choice";
+          break;
+        case FusedOp::kVariants:
+          out += " ." + std::string(fhir::nameText(step.elements[0].name));
+          break;
+        case FusedOp::kWhere:
+          out += " where[" + std::to_string(step.conditions.size()) + "]";
+          break;
+        case FusedOp::kFirst:
+          out += " first";
+          break;
+        case FusedOp::kIndex:
+          out += " [" + std::to_string(step.index) + "]";
+          break;
+        case FusedOp::kResourceType:
+          out += " ofType(" + step.type_name + ")";
+          break;
       }
     }
     if (e.plan->end == FusedEnd::kExists) out += " exists";

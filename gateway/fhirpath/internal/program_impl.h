@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "fhirpath/internal/ast.h"
 #include "fhirpath/internal/arena.h"
+#include "fhirpath/internal/ast.h"
 #include "fhirpath/internal/type_model.h"
 #include "fhirpath/program.h"
 

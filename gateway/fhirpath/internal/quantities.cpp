@@ -8,7 +8,9 @@
 namespace tributary::fhirpath {
 namespace {
 
-bool yearOrMonth(const QuantityValue& q) { return q.unit == "year" || q.unit == "month"; }
+bool yearOrMonth(const QuantityValue& q) {
+  return q.unit == "year" || q.unit == "month";
+}
 
 }  // namespace
 
@@ -73,11 +75,13 @@ std::optional<QuantityValue> parseQuantity(std::string_view text) {
   if (!value) return std::nullopt;
   while (end < text.size() && blank(text[end])) ++end;
   std::string_view unit = text.substr(end);
-  if (unit.empty()) return end == number.size() ? std::optional(QuantityValue{*value, "1", false}) : std::nullopt;
+  if (unit.empty())
+    return end == number.size() ? std::optional(QuantityValue{*value, "1", false}) : std::nullopt;
   if (unit.size() >= 2 && unit.front() == '\'' && unit.back() == '\'') {
     return QuantityValue{*value, unit.substr(1, unit.size() - 2), false};
   }
-  if (const auto calendar = calendarUnit(unit); !calendar.empty()) return QuantityValue{*value, calendar, true};
+  if (const auto calendar = calendarUnit(unit); !calendar.empty())
+    return QuantityValue{*value, calendar, true};
   return std::nullopt;
 }
 

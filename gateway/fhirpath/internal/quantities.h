@@ -17,7 +17,8 @@ QuantityOrder compareQuantities(const QuantityValue& a, const QuantityValue& b);
 bool equivalentQuantities(const QuantityValue& a, const QuantityValue& b);
 std::uint64_t hashQuantity(const QuantityValue& q);
 
-// The unit as UCUM has it: a calendar unit by its definite duration where it has one. nullopt: not a unit we know.
+// The unit as UCUM has it: a calendar unit by its definite duration where it has one. nullopt: not a unit we
+// know.
 std::optional<terminology::Unit> unitOf(const QuantityValue& q);
 
 // "5.1 'mg'", "4 days", "5"; nullopt when it is none. The unit points into `text`.

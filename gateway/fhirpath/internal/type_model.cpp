@@ -33,27 +33,47 @@ namespace {
 
 // FHIR R4 2.24.0.1 (primitive types) and the System types that stand for their values.
 constexpr std::array<std::pair<std::string_view, Primitive>, 29> kPrimitives = {{
-    {"boolean", Primitive::kBoolean},       {"integer", Primitive::kInteger},
-    {"unsignedInt", Primitive::kInteger},   {"positiveInt", Primitive::kInteger},
-    {"integer64", Primitive::kLong},        {"decimal", Primitive::kDecimal},
-    {"string", Primitive::kString},         {"uri", Primitive::kString},
-    {"url", Primitive::kString},            {"canonical", Primitive::kString},
-    {"code", Primitive::kString},           {"id", Primitive::kString},
-    {"oid", Primitive::kString},            {"uuid", Primitive::kString},
-    {"markdown", Primitive::kString},       {"base64Binary", Primitive::kString},
-    {"xhtml", Primitive::kString},          {"date", Primitive::kDate},
-    {"dateTime", Primitive::kDateTime},     {"instant", Primitive::kDateTime},
-    {"time", Primitive::kTime},             {"System.Boolean", Primitive::kBoolean},
-    {"System.Integer", Primitive::kInteger}, {"System.Decimal", Primitive::kDecimal},
-    {"System.String", Primitive::kString},  {"System.Date", Primitive::kDate},
-    {"System.DateTime", Primitive::kDateTime}, {"System.Time", Primitive::kTime},
+    {"boolean", Primitive::kBoolean},
+    {"integer", Primitive::kInteger},
+    {"unsignedInt", Primitive::kInteger},
+    {"positiveInt", Primitive::kInteger},
+    {"integer64", Primitive::kLong},
+    {"decimal", Primitive::kDecimal},
+    {"string", Primitive::kString},
+    {"uri", Primitive::kString},
+    {"url", Primitive::kString},
+    {"canonical", Primitive::kString},
+    {"code", Primitive::kString},
+    {"id", Primitive::kString},
+    {"oid", Primitive::kString},
+    {"uuid", Primitive::kString},
+    {"markdown", Primitive::kString},
+    {"base64Binary", Primitive::kString},
+    {"xhtml", Primitive::kString},
+    {"date", Primitive::kDate},
+    {"dateTime", Primitive::kDateTime},
+    {"instant", Primitive::kDateTime},
+    {"time", Primitive::kTime},
+    {"System.Boolean", Primitive::kBoolean},
+    {"System.Integer", Primitive::kInteger},
+    {"System.Decimal", Primitive::kDecimal},
+    {"System.String", Primitive::kString},
+    {"System.Date", Primitive::kDate},
+    {"System.DateTime", Primitive::kDateTime},
+    {"System.Time", Primitive::kTime},
     {"System.Long", Primitive::kLong},
 }};
 
 constexpr std::array<std::pair<std::string_view, ValueKind>, 10> kSystemTypes = {{
-    {"Boolean", ValueKind::kBoolean}, {"Integer", ValueKind::kInteger}, {"Long", ValueKind::kLong},
-    {"Decimal", ValueKind::kDecimal}, {"String", ValueKind::kString},   {"Date", ValueKind::kDate},
-    {"DateTime", ValueKind::kDateTime}, {"Time", ValueKind::kTime},     {"Quantity", ValueKind::kQuantity},
+    {"Boolean", ValueKind::kBoolean},
+    {"Integer", ValueKind::kInteger},
+    {"Long", ValueKind::kLong},
+    {"Decimal", ValueKind::kDecimal},
+    {"String", ValueKind::kString},
+    {"Date", ValueKind::kDate},
+    {"DateTime", ValueKind::kDateTime},
+    {"Time", ValueKind::kTime},
+    {"Quantity", ValueKind::kQuantity},
     {"SimpleTypeInfo", ValueKind::kTypeInfo},
 }};
 
@@ -97,7 +117,8 @@ TypeSpecifier TypeModel::specifier(std::string_view name) const {
   if (only_system) name.remove_prefix(7);
   if (!only_system && definitions_ != nullptr) {
     out.fhir = definitions_->findType(name);
-    if (out.fhir != terminology::kNoType && definitions_->typeKind(out.fhir) == terminology::TypeKind::kSystem) {
+    if (out.fhir != terminology::kNoType &&
+        definitions_->typeKind(out.fhir) == terminology::TypeKind::kSystem) {
       out.fhir = terminology::kNoType;
     }
   }
@@ -111,15 +132,24 @@ TypeSpecifier TypeModel::specifier(std::string_view name) const {
 
 ValueKind TypeModel::systemKind(Primitive primitive) {
   switch (primitive) {
-    case Primitive::kBoolean: return ValueKind::kBoolean;
-    case Primitive::kInteger: return ValueKind::kInteger;
-    case Primitive::kLong: return ValueKind::kLong;
-    case Primitive::kDecimal: return ValueKind::kDecimal;
-    case Primitive::kString: return ValueKind::kString;
-    case Primitive::kDate: return ValueKind::kDate;
-    case Primitive::kDateTime: return ValueKind::kDateTime;
-    case Primitive::kTime: return ValueKind::kTime;
-    case Primitive::kNone: break;
+    case Primitive::kBoolean:
+      return ValueKind::kBoolean;
+    case Primitive::kInteger:
+      return ValueKind::kInteger;
+    case Primitive::kLong:
+      return ValueKind::kLong;
+    case Primitive::kDecimal:
+      return ValueKind::kDecimal;
+    case Primitive::kString:
+      return ValueKind::kString;
+    case Primitive::kDate:
+      return ValueKind::kDate;
+    case Primitive::kDateTime:
+      return ValueKind::kDateTime;
+    case Primitive::kTime:
+      return ValueKind::kTime;
+    case Primitive::kNone:
+      break;
   }
   return ValueKind::kNode;
 }

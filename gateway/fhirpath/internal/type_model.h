@@ -35,10 +35,12 @@ class TypeModel {
     return type != terminology::kNoType && (type == resource || type == domain_resource);
   }
   bool isQuantity(terminology::TypeId type) const {
-    return type != terminology::kNoType && quantity != terminology::kNoType && definitions_->isA(type, quantity);
+    return type != terminology::kNoType && quantity != terminology::kNoType &&
+           definitions_->isA(type, quantity);
   }
   bool isResource(terminology::TypeId type) const {
-    return type != terminology::kNoType && resource != terminology::kNoType && definitions_->isA(type, resource);
+    return type != terminology::kNoType && resource != terminology::kNoType &&
+           definitions_->isA(type, resource);
   }
 
   // The type that a resource node says it has; kNoType when unknown.
@@ -51,8 +53,9 @@ class TypeModel {
   std::string_view name(const TypeRef& type) const;
   terminology::TypeId systemId(ValueKind kind) const;
 
-  terminology::TypeId resource = 0, domain_resource = 0, quantity = 0, element = 0, backbone = 0, extension = 0,
-                      reference = 0, coding = 0, codeable_concept = 0, boolean = 0, integer = 0, string = 0;
+  terminology::TypeId resource = 0, domain_resource = 0, quantity = 0, element = 0, backbone = 0,
+                      extension = 0, reference = 0, coding = 0, codeable_concept = 0, boolean = 0,
+                      integer = 0, string = 0;
 
  private:
   const terminology::Definitions* definitions_;
@@ -61,8 +64,9 @@ class TypeModel {
 
 // Ids of the element names that the engine itself uses.
 namespace names {
-extern const fhir::NameId kResourceType, kId, kExtension, kModifierExtension, kUrl, kValue, kUnit, kSystem, kCode,
-    kVersion, kDisplay, kCoding, kReference, kType, kContained, kEntry, kResource, kFullUrl, kDiv, kCompose, kName;
+extern const fhir::NameId kResourceType, kId, kExtension, kModifierExtension, kUrl, kValue, kUnit, kSystem,
+    kCode, kVersion, kDisplay, kCoding, kReference, kType, kContained, kEntry, kResource, kFullUrl, kDiv,
+    kCompose, kName;
 }
 
 }  // namespace tributary::fhirpath

@@ -30,6 +30,8 @@ std::uint32_t utf8Next(std::string_view text, std::size_t& at) {
   return code & 0x1FFFFF;
 }
 
-void appendUtf8Checked(std::string& out, std::uint32_t code_point) { appendUtf8(out, code_point); }
+void appendUtf8Checked(std::string& out, std::uint32_t code_point) {
+  appendUtf8(out, code_point);
+}
 
 }  // namespace tributary::fhirpath

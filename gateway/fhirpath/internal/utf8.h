@@ -5,7 +5,9 @@
 
 namespace tributary::fhirpath {
 
-inline bool isUtf8Continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+inline bool isUtf8Continuation(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+}
 
 // Code points in a text.
 std::size_t utf8Length(std::string_view text);
