@@ -4,6 +4,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdio>
+#include <utility>
 
 #include "base/fault_point.h"
 #include "deliver/assembly.h"
@@ -88,7 +89,26 @@ void Lane::run(std::stop_token stop) {
   }
 }
 
+// Asks once whether the destination knows us (MESH: the handshake), and again every minute until it does. What is wrong is
+// shown; sending goes on all the same, since each submission finds out for itself.
+void Lane::greet() {
+  const Instant now = clock_.now();
+  if (greeted_ || now < next_greeting_) return;
+  next_greeting_ = now + kMinute;
+  const auto answer = destination_->probe();
+  greeted_ = answer && answer->ready;
+  const std::string text = answer ? answer->text : answer.error().text;
+  if (!greeted_) log_.warning("destination-probe", text, {{"destination", config_.name}});
+  const std::lock_guard lock(mutex_);
+  if (!greeted_ || refused_greeting_) {
+    status_.healthy = greeted_;
+    status_.last_error = greeted_ ? "" : text;
+  }
+  refused_greeting_ = !greeted_;
+}
+
 Result<bool> Lane::step() {
+  greet();
   TRY_ASSIGN(const bool advanced, advance());
   TRY_ASSIGN(const bool opened, open());
   TRY_ASSIGN(const bool polled, poll());
@@ -388,7 +408,13 @@ Result<bool> Lane::poll() {
     const std::lock_guard lock(mutex_);
     status_.healthy = false;
     status_.last_error = report.error().text;
+    poll_failed_ = true;
     return false;
+  }
+  if (std::exchange(poll_failed_, false)) {
+    const std::lock_guard lock(mutex_);
+    status_.healthy = true;
+    status_.last_error.clear();
   }
   if (report->more) next_poll_ = now;
   if (now - awaiting.front().since > config_.receipt_patience) {

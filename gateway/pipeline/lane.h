@@ -58,6 +58,7 @@ class Lane {
   Result<void> apply(const deliver::Receipt& receipt);
   Result<void> acceptAtOnce(const store::Submission& submission);
 
+  void greet();
   bool due();
   collection::Window windowOf(const store::Submission& submission) const;
   std::string civilDate(Instant instant) const;
@@ -79,6 +80,9 @@ class Lane {
   std::optional<Instant> pending_since_;
   std::set<std::string> told_header_rules_;
   Instant next_poll_{};
+  bool greeted_ = false, refused_greeting_ = false;
+  Instant next_greeting_{};
+  bool poll_failed_ = false;
   mutable std::mutex mutex_;
   LaneStatus status_;
 };
