@@ -17,6 +17,7 @@ struct ZipWriter::Impl {
   explicit Impl(OutputFile& f) : file(f) {}
   static la_ssize_t onWrite(archive*, void* self, const void* data, std::size_t size) {
     Impl& impl = *static_cast<Impl*>(self);
+    if (impl.discard) return static_cast<la_ssize_t>(size);
     auto written = impl.file.write({static_cast<const char*>(data), size});
     if (written) return static_cast<la_ssize_t>(size);
     impl.error = std::move(written).error();
@@ -25,6 +26,7 @@ struct ZipWriter::Impl {
   OutputFile& file;
   archive* zip = nullptr;
   std::optional<Error> error;
+  bool discard = false;
   Entry entry;
   std::optional<Sha256Stream> hash;
   std::string buffer;
@@ -34,7 +36,9 @@ ZipWriter::ZipWriter(OutputFile& file) : impl_(std::make_unique<Impl>(file)) {}
 
 ZipWriter::~ZipWriter() {
   if (impl_->zip == nullptr) return;
-  archive_write_fail(impl_->zip);  // no central directory of a zip that is not finished
+  // Given up on the way. Ended regularly, into the void: after archive_write_fail() libarchive leaks the
+  // entry's deflater.
+  impl_->discard = true;
   archive_write_free(impl_->zip);
 }
 
