@@ -9,7 +9,8 @@ namespace tributary::cli {
 namespace {
 
 std::filesystem::path folderOf(const CollectionInput& input) {
-  return (input.mappings.empty() ? shareFolder("fhir-mappings") : std::filesystem::path(input.mappings)) / input.collection;
+  return (input.mappings.empty() ? shareFolder("fhir-mappings") : std::filesystem::path(input.mappings)) /
+         input.collection;
 }
 
 void printCollectionIssues(const std::vector<Issue>& issues) {
@@ -23,10 +24,12 @@ void printCollectionIssues(const std::vector<Issue>& issues) {
 }  // namespace
 
 void addCollectionOptions(CLI::App& command, CollectionInput& input) {
-  command.add_option("files", input.files, "FHIR resources: JSON, NDJSON (also .gz), or folders of them")->required();
+  command.add_option("files", input.files, "FHIR resources: JSON, NDJSON (also .gz), or folders of them")
+      ->required();
   command.add_option("--collection", input.collection, "folder of the mappings")->capture_default_str();
   command.add_option("--mappings", input.mappings, "folder that holds collections; default: the shipped one");
-  command.add_option("--set", input.settings, "a setting of the collection, NAME=VALUE; default: those of its tests");
+  command.add_option("--set", input.settings,
+                     "a setting of the collection, NAME=VALUE; default: those of its tests");
 }
 
 std::shared_ptr<const collection::Collection> loadCollection(const std::filesystem::path& folder,
@@ -50,29 +53,32 @@ std::shared_ptr<const collection::Collection> requireCollection(const Collection
   if (auto defaults = collection::mappingTestSettings(folder / "tests")) options = std::move(*defaults);
   for (const std::string& setting : input.settings) {
     const std::size_t sign = setting.find('=');
-    if (sign == std::string::npos) failWith(fail(ErrorCode::kInvalidArgument, "--set takes NAME=VALUE").error(), kExitUsage);
+    if (sign == std::string::npos)
+      failWith(fail(ErrorCode::kInvalidArgument, "--set takes NAME=VALUE").error(), kExitUsage);
     options.settings[setting.substr(0, sign)] = setting.substr(sign + 1);
   }
   return loadCollection(folder, options);
 }
 
-std::unique_ptr<collection::Workbench> requireResources(const CollectionInput& input,
-                                                        std::shared_ptr<const collection::Collection> collection) {
+std::unique_ptr<collection::Workbench> requireResources(
+    const CollectionInput& input, std::shared_ptr<const collection::Collection> collection) {
   auto bench = std::make_unique<collection::Workbench>(std::move(collection));
   for (const std::string& file : input.files) {
     if (auto added = bench->add(file); !added) failWith(added.error());
   }
   for (const Issue& issue : bench->issues()) {
-    std::fprintf(stderr, "%s:%u:%u: error: %s\n", issue.path.c_str(), issue.line, issue.column, issue.text.c_str());
+    std::fprintf(stderr, "%s:%u:%u: error: %s\n", issue.path.c_str(), issue.line, issue.column,
+                 issue.text.c_str());
   }
   return bench;
 }
 
 void printTotals(const collection::BenchTotals& totals) {
-  std::printf("%llu resources: %llu used by rows, %llu filtered with rule, %llu quarantined, %llu unaccounted\n",
-              static_cast<unsigned long long>(totals.resources), static_cast<unsigned long long>(totals.used),
-              static_cast<unsigned long long>(totals.filtered), static_cast<unsigned long long>(totals.quarantined),
-              static_cast<unsigned long long>(totals.unaccounted));
+  std::printf(
+      "%llu resources: %llu used by rows, %llu filtered with rule, %llu quarantined, %llu unaccounted\n",
+      static_cast<unsigned long long>(totals.resources), static_cast<unsigned long long>(totals.used),
+      static_cast<unsigned long long>(totals.filtered), static_cast<unsigned long long>(totals.quarantined),
+      static_cast<unsigned long long>(totals.unaccounted));
 }
 
 }  // namespace tributary::cli

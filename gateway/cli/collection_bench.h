@@ -23,8 +23,8 @@ std::shared_ptr<const collection::Collection> requireCollection(const Collection
 std::shared_ptr<const collection::Collection> loadCollection(const std::filesystem::path& folder,
                                                              const collection::LoadOptions& options);
 // The files, read; what cannot be read is told on stderr.
-std::unique_ptr<collection::Workbench> requireResources(const CollectionInput& input,
-                                                        std::shared_ptr<const collection::Collection> collection);
+std::unique_ptr<collection::Workbench> requireResources(
+    const CollectionInput& input, std::shared_ptr<const collection::Collection> collection);
 void printTotals(const collection::BenchTotals& totals);
 
 }  // namespace tributary::cli

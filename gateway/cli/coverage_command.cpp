@@ -25,12 +25,18 @@ struct TableCount {
 
 const char* mandationText(collection::Mandation mandation) {
   switch (mandation) {
-    case collection::Mandation::kMandatory: return "M";
-    case collection::Mandation::kRequired: return "R";
-    case collection::Mandation::kOptional: return "O";
-    case collection::Mandation::kPilot: return "P";
-    case collection::Mandation::kRemoved: return "-";
-    case collection::Mandation::kUnknown: return "?";
+    case collection::Mandation::kMandatory:
+      return "M";
+    case collection::Mandation::kRequired:
+      return "R";
+    case collection::Mandation::kOptional:
+      return "O";
+    case collection::Mandation::kPilot:
+      return "P";
+    case collection::Mandation::kRemoved:
+      return "-";
+    case collection::Mandation::kUnknown:
+      return "?";
   }
   return "?";
 }
@@ -60,18 +66,23 @@ void print(const Collection& collection, const std::vector<TableCount>& counts) 
       for (const auto& field : table.fields) sent += field.sent ? 1 : 0, filled += field.sent ? 1 : 0;
       continue;
     }
-    std::printf("\n%s  %zu rows, %zu quarantined\n", table.name.c_str(), counts[t].rows, counts[t].quarantined);
+    std::printf("\n%s  %zu rows, %zu quarantined\n", table.name.c_str(), counts[t].rows,
+                counts[t].quarantined);
     for (std::size_t f = 0; f < table.fields.size(); ++f) {
       const FieldCount& field = counts[t].fields[f];
       if (!table.fields[f].sent) {
-        std::printf("  %-40s %s  not sent\n", table.fields[f].name.c_str(), mandationText(table.fields[f].mandation));
+        std::printf("  %-40s %s  not sent\n", table.fields[f].name.c_str(),
+                    mandationText(table.fields[f].mandation));
         continue;
       }
       ++sent;
       filled += field.filled != 0 ? 1 : 0;
-      const double share = counts[t].rows == 0 ? 0.0 : 100.0 * static_cast<double>(field.filled) / static_cast<double>(counts[t].rows);
+      const double share = counts[t].rows == 0 ? 0.0
+                                               : 100.0 * static_cast<double>(field.filled) /
+                                                     static_cast<double>(counts[t].rows);
       std::printf("  %-40s %s  %8zu filled  %8zu empty  %5.1f %%\n", table.fields[f].name.c_str(),
-                  mandationText(table.fields[f].mandation), field.filled, counts[t].rows - field.filled, share);
+                  mandationText(table.fields[f].mandation), field.filled, counts[t].rows - field.filled,
+                  share);
       for (const auto& [text, number] : field.problems) std::printf("      %7zu  %s\n", number, text.c_str());
     }
   }
@@ -82,12 +93,14 @@ void coverage(const CollectionInput& input) {
   const auto collection = requireCollection(input);
   const auto bench = requireResources(input, collection);
   std::vector<TableCount> counts(collection->tables().size());
-  for (std::size_t t = 0; t < counts.size(); ++t) counts[t].fields.resize(collection->tables()[t].fields.size());
+  for (std::size_t t = 0; t < counts.size(); ++t)
+    counts[t].fields.resize(collection->tables()[t].fields.size());
   collection::ProjectOptions options;
   options.lineage = false;
-  const auto totals = bench->project([&](const std::string&, std::span<const collection::BenchResource* const>,
-                                         const Projection& projection) { count(*collection, projection, counts); },
-                                     options);
+  const auto totals =
+      bench->project([&](const std::string&, std::span<const collection::BenchResource* const>,
+                         const Projection& projection) { count(*collection, projection, counts); },
+                     options);
   if (!totals) failWith(totals.error());
   print(*collection, counts);
   printTotals(*totals);
@@ -97,7 +110,8 @@ void coverage(const CollectionInput& input) {
 
 void addCoverageCommand(CLI::App& root) {
   auto input = std::make_shared<CollectionInput>();
-  CLI::App* const command = root.add_subcommand("coverage", "Show which national fields FHIR resources fill, and which codes do not fit");
+  CLI::App* const command = root.add_subcommand(
+      "coverage", "Show which national fields FHIR resources fill, and which codes do not fit");
   addCollectionOptions(*command, *input);
   command->callback([input] { coverage(*input); });
 }

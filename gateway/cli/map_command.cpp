@@ -25,8 +25,8 @@ struct MapOptions {
 };
 
 struct Collected {
-  std::map<std::uint16_t, std::vector<std::vector<std::string>>> rows;        // good ones
-  std::map<std::string, std::size_t> quarantined;                             // "Table: rule text" → rows
+  std::map<std::uint16_t, std::vector<std::vector<std::string>>> rows;  // good ones
+  std::map<std::string, std::size_t> quarantined;                       // "Table: rule text" → rows
   std::map<std::string, std::size_t> warnings, refused, filtered;
 };
 
@@ -111,13 +111,14 @@ void map(const MapOptions& options) {
   const auto collection = requireCollection(options.input);
   const auto bench = requireResources(options.input, collection);
   Collected collected;
-  const auto totals = bench->project(
-      [&](const std::string&, std::span<const collection::BenchResource* const> resources, const Projection& projection) {
+  const auto totals =
+      bench->project([&](const std::string&, std::span<const collection::BenchResource* const> resources,
+                         const Projection& projection) {
         keep(*collection, projection, collected);
         for (std::size_t i = 0; i < projection.outcomes.size(); ++i) {
           const auto& outcome = projection.outcomes[i];
-          const std::string text = std::string(resources[i]->document.resourceType()) + "  " + std::string(outcome.rule) + ": " +
-                                   std::string(outcome.reason);
+          const std::string text = std::string(resources[i]->document.resourceType()) + "  " +
+                                   std::string(outcome.rule) + ": " + std::string(outcome.reason);
           if (outcome.outcome == collection::Outcome::kFiltered) ++collected.filtered[text];
           if (outcome.outcome == collection::Outcome::kQuarantined) ++collected.refused[text];
           if (options.resources && outcome.outcome != collection::Outcome::kUsed) {
@@ -131,7 +132,8 @@ void map(const MapOptions& options) {
   } else if (!options.summary) {
     for (const auto& [table, rows] : collected.rows) printTable(collection->tables()[table], rows);
   } else {
-    for (const auto& [table, rows] : collected.rows) std::printf("%7zu  %s\n", rows.size(), collection->tables()[table].name.c_str());
+    for (const auto& [table, rows] : collected.rows)
+      std::printf("%7zu  %s\n", rows.size(), collection->tables()[table].name.c_str());
   }
   printCounts("Quarantined rows, by rule", collected.quarantined);
   printCounts("Warnings", collected.warnings);
@@ -150,7 +152,8 @@ void addMapCommand(CLI::App& root) {
   addCollectionOptions(*command, options->input);
   command->add_option("-o,--output", options->folder, "write a CSV file a table to this folder instead");
   command->add_flag("--summary", options->summary, "only counts");
-  command->add_flag("--resources", options->resources, "one line for each resource that gives no row, with the reason");
+  command->add_flag("--resources", options->resources,
+                    "one line for each resource that gives no row, with the reason");
   command->callback([options] { map(*options); });
 }
 

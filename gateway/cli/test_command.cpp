@@ -54,23 +54,27 @@ std::size_t runOne(const std::filesystem::path& folder, const TestOptions& optio
   }
   if (options.verbose) {
     for (const auto& [expression, reached] : report->coverage.expressions) {
-      if (!reached) std::printf("no test reaches %s: %s\n", expression.first.c_str(), expression.second.c_str());
+      if (!reached)
+        std::printf("no test reaches %s: %s\n", expression.first.c_str(), expression.second.c_str());
     }
   }
-  std::printf("%s: expressions reached %zu of %zu, rules broken %zu of %zu\n", std::string(collection->id()).c_str(),
-              report->coverage.reached(), report->coverage.expressions.size(), report->coverage.broken(),
-              report->coverage.rules.size());
-  std::printf("%s: %zu passed, %zu failed\n", std::string(collection->id()).c_str(), report->cases.size() - report->failed(),
-              report->failed());
+  std::printf("%s: expressions reached %zu of %zu, rules broken %zu of %zu\n",
+              std::string(collection->id()).c_str(), report->coverage.reached(),
+              report->coverage.expressions.size(), report->coverage.broken(), report->coverage.rules.size());
+  std::printf("%s: %zu passed, %zu failed\n", std::string(collection->id()).c_str(),
+              report->cases.size() - report->failed(), report->failed());
   return report->failed();
 }
 
 void test(const TestOptions& options) {
-  const auto folder = options.folder.empty() ? shareFolder("fhir-mappings") : std::filesystem::path(options.folder);
+  const auto folder =
+      options.folder.empty() ? shareFolder("fhir-mappings") : std::filesystem::path(options.folder);
   const auto run = [&] {
     std::size_t failed = 0;
     const auto collections = collectionsBelow(folder);
-    if (collections.empty()) failWith(fail(ErrorCode::kNotFound, "there is no collection below " + folder.string()).error(), kExitUsage);
+    if (collections.empty())
+      failWith(fail(ErrorCode::kNotFound, "there is no collection below " + folder.string()).error(),
+               kExitUsage);
     for (const auto& collection : collections) failed += runOne(collection, options);
     return failed;
   };
@@ -98,7 +102,8 @@ void addTestCommand(CLI::App& root) {
   auto options = std::make_shared<TestOptions>();
   CLI::App* const command = root.add_subcommand("test", "Run the mapping tests beside the collections");
   command->add_option("folder", options->folder, "folder with collections; default: the shipped ones");
-  command->add_flag("--accept", options->accept, "write what comes as what is expected (then read the difference in git)");
+  command->add_flag("--accept", options->accept,
+                    "write what comes as what is expected (then read the difference in git)");
   command->add_flag("--watch", options->watch, "run again whenever a file changes");
   command->add_flag("-v,--verbose", options->verbose, "also name what passed and what no test reaches");
   command->callback([options] { test(*options); });

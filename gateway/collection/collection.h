@@ -31,73 +31,76 @@ enum class Mandation : std::uint8_t { kMandatory, kRequired, kOptional, kPilot, 
 enum class CellType : std::uint8_t { kText, kInteger, kDate, kTime, kDateTime };
 
 struct Field {
-  std::string name;              // letter by letter as the collection names it
+  std::string name;  // letter by letter as the collection names it
   std::string title;
   CellType type = CellType::kText;
   Mandation mandation = Mandation::kUnknown;
-  std::string format;            // as published, such as "max an20"
-  std::string value_set;         // canonical; empty: no code list
-  bool sent = true;              // false: removed or held back; its cell is always empty and it is no column of a file
+  std::string format;     // as published, such as "max an20"
+  std::string value_set;  // canonical; empty: no code list
+  bool sent = true;  // false: removed or held back; its cell is always empty and it is no column of a file
 };
 
 // A table in submission order.
 struct Table {
-  std::string code;              // "CYP101"
-  std::string name;              // "CYP101Referral"
+  std::string code;  // "CYP101"
+  std::string name;  // "CYP101Referral"
   std::string title;
   Scope scope = Scope::kPatient;
-  std::vector<Field> fields;     // in order, unsent ones included
+  std::vector<Field> fields;       // in order, unsent ones included
   std::vector<std::uint16_t> key;  // indexes into fields
-  bool mandatory = false;        // the file needs at least one row
+  bool key_stated = false;  // the key is the collection's own; otherwise ours, and no receiver knows it
+  bool mandatory = false;   // the file needs at least one row
 };
 
 // A rule as people see it. `id` is the published national id, or else our own (never shown as national).
 struct Rule {
   std::string id;
   bool national = false;
-  std::string kind;              // mandatory, format, code, parent, unique, date, check-digit, invariant, …
+  std::string kind;  // mandatory, format, code, parent, unique, date, check-digit, invariant, …
   Grade grade = Grade::kWarning;
   std::uint16_t table = 0;
   std::string field;
-  std::string text;              // what it asks for
-  std::string confidence;        // "stated" or "inferred", as the facts say
+  std::string text;        // what it asks for
+  std::string confidence;  // "stated" or "inferred", as the facts say
 };
 
 // One source of a table: a ViewDefinition.
 struct Source {
-  std::string name;              // "CYP101Referral-EpisodeOfCare"
+  std::string name;  // "CYP101Referral-EpisodeOfCare"
   std::string file;
-  std::string resource;          // type it reads
+  std::string resource;  // type it reads
   std::uint16_t table = 0;
-  bool fill = false;             // never makes a row by itself
+  bool fill = false;  // never makes a row by itself
 };
 
 // A submission window: whole civil days, both included ("2026-11-01").
 struct Window {
   std::string start, end;
-  std::string created;           // civil date-time of the file, "2026-12-01T02:00:00"
+  std::string created;  // civil date-time of the file, "2026-12-01T02:00:00"
 };
 
 struct HeaderRow {
-  std::vector<std::string> cells;   // as fields of the header table
-  std::vector<Issue> issues;        // a kError one rejects the file
+  std::vector<std::string> cells;  // as fields of the header table
+  std::vector<Issue> issues;       // a kError one rejects the file
 };
 
 struct LoadOptions {
-  std::map<std::string, std::string> settings;  // provider, submitter, commissioner, …; unknown names are errors
+  std::map<std::string, std::string>
+      settings;  // provider, submitter, commissioner, …; unknown names are errors
 };
 
-// A national collection, compiled from its folder (fhir-mappings/<id>/<version>): immutable, shared by all threads.
-// All of it is data: collection.json, views/*.json, maps/*.json and the logical models that collection.json names.
+// A national collection, compiled from its folder (fhir-mappings/<id>/<version>): immutable, shared by all
+// threads. All of it is data: collection.json, views/*.json, maps/*.json and the logical models that
+// collection.json names.
 class Collection {
  public:
   // All faults of the folder are reported at once, each with file (in `path`), line and remedy; with any of
   // severity error the result is an Error that counts them. `definitions` must outlive the Collection; the
   // terminology must have been loaded with terminologyFolders() as overlays.
-  static Result<std::shared_ptr<const Collection>> load(const std::filesystem::path& folder,
-                                                        std::shared_ptr<const terminology::Definitions> definitions,
-                                                        std::shared_ptr<const terminology::Terminology> terminology,
-                                                        const LoadOptions& options, std::vector<Issue>& issues);
+  static Result<std::shared_ptr<const Collection>> load(
+      const std::filesystem::path& folder, std::shared_ptr<const terminology::Definitions> definitions,
+      std::shared_ptr<const terminology::Terminology> terminology, const LoadOptions& options,
+      std::vector<Issue>& issues);
   // Folders with ConceptMaps, CodeSystems and ValueSets of the collection in `folder`.
   static Result<std::vector<std::filesystem::path>> terminologyFolders(const std::filesystem::path& folder);
 
@@ -105,9 +108,9 @@ class Collection {
   Collection(const Collection&) = delete;
   Collection& operator=(const Collection&) = delete;
 
-  std::string_view id() const;         // "csds/1.6"
+  std::string_view id() const;  // "csds/1.6"
   std::string_view title() const;
-  std::string_view timeZone() const;   // "Europe/London"
+  std::string_view timeZone() const;     // "Europe/London"
   std::string_view contentHash() const;  // hex, over all files and settings: the generation
   std::span<const Table> tables() const;
   std::optional<std::uint16_t> findTable(std::string_view code_or_name) const;

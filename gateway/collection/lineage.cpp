@@ -11,7 +11,8 @@ std::string encodeLineage(std::span<const CellLineage> cells) {
   std::vector<std::uint64_t> journals;
   for (const CellLineage& cell : cells) {
     for (const LineageElement& element : cell.elements) {
-      if (std::find(journals.begin(), journals.end(), element.journal) == journals.end()) journals.push_back(element.journal);
+      if (std::find(journals.begin(), journals.end(), element.journal) == journals.end())
+        journals.push_back(element.journal);
     }
   }
   std::string out;
@@ -48,7 +49,8 @@ Result<std::vector<CellLineage>> decodeLineage(std::string_view bytes) {
     for (std::uint64_t i = 0; i < count && reader.ok(); ++i) {
       const std::uint64_t document = reader.next();
       if ((document >> 1) >= journals.size()) return corrupt();
-      cell.elements.push_back({journals[document >> 1], static_cast<std::uint32_t>(reader.next()), (document & 1) != 0});
+      cell.elements.push_back(
+          {journals[document >> 1], static_cast<std::uint32_t>(reader.next()), (document & 1) != 0});
     }
     out.push_back(std::move(cell));
   }
@@ -82,7 +84,8 @@ std::string elementPath(const fhir::Document& document, fhir::NodeIndex node) {
 
 std::string elementPathAt(const fhir::Document& document, std::uint32_t offset) {
   if (document.empty()) return {};
-  const std::uint64_t wanted = document.sourceOffset(document.root()) + offset - document[document.root()].offset;
+  const std::uint64_t wanted =
+      document.sourceOffset(document.root()) + offset - document[document.root()].offset;
   // Nodes stand in document order; among those at one place the deepest is the element meant.
   fhir::NodeIndex found = fhir::kNoNode;
   for (fhir::NodeIndex i = 0; i < document.nodes().size(); ++i) {

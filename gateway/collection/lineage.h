@@ -19,8 +19,8 @@ struct LineageElement {
 };
 
 struct CellLineage {
-  std::uint16_t field = 0;    // index into Table::fields
-  std::uint16_t source = 0;   // index into Collection::sources(): the view whose expression gave the cell
+  std::uint16_t field = 0;   // index into Table::fields
+  std::uint16_t source = 0;  // index into Collection::sources(): the view whose expression gave the cell
   std::vector<LineageElement> elements;  // empty: a constant or a setting
   friend bool operator==(const CellLineage&, const CellLineage&) = default;
 };
@@ -29,8 +29,8 @@ struct CellLineage {
 std::string encodeLineage(std::span<const CellLineage> cells);
 Result<std::vector<CellLineage>> decodeLineage(std::string_view bytes);
 
-// "Encounter.location[1].physicalType.coding[0].code" of the node whose content starts at `offset` of the document's own
-// text; empty when there is none.
+// "Encounter.location[1].physicalType.coding[0].code" of the node whose content starts at `offset` of the
+// document's own text; empty when there is none.
 std::string elementPathAt(const fhir::Document& document, std::uint32_t offset);
 std::string elementPath(const fhir::Document& document, fhir::NodeIndex node);
 

@@ -18,20 +18,20 @@ namespace tributary::collection {
 // One resource that goes in. The document must live until the next project().
 struct Input {
   const fhir::Document* document = nullptr;
-  std::uint64_t journal = 0;     // sequence number of its version, for lineage; 0 is none
+  std::uint64_t journal = 0;  // sequence number of its version, for lineage; 0 is none
 };
 
 enum class RowState : std::uint8_t { kOk, kQuarantined };
 
 // A row of a table. Views and spans live until the next project().
 struct Row {
-  std::uint16_t table = 0;       // index into Collection::tables()
-  std::string_view key;          // unique within the table in one source; key columns joined with '|'
-  std::span<const std::string_view> cells;  // as Table::fields; unsent ones are empty
-  std::string_view encoded;      // encodeCells(cells)
+  std::uint16_t table = 0;  // index into Collection::tables()
+  std::string_view key;     // unique within the table in one source; key columns joined with '|'
+  std::span<const std::string_view> cells;    // as Table::fields; unsent ones are empty
+  std::string_view encoded;                   // encodeCells(cells)
   std::string_view period_start, period_end;  // effective period: civil dates, empty: open or unknown
-  std::string_view lineage;      // encodeLineage form; empty when turned off
-  std::uint32_t resource = 0;    // index of the resource that made it: subject inputs first, then shared ones
+  std::string_view lineage;                   // encodeLineage form; empty when turned off
+  std::uint32_t resource = 0;  // index of the resource that made it: subject inputs first, then shared ones
   RowState state = RowState::kOk;
   std::uint32_t first_issue = 0, issue_count = 0;  // into Projection::issues
 };
@@ -43,8 +43,9 @@ struct RowIssue {
   std::uint32_t rule = kNoRule;  // index into Collection::rules(); kNoRule: one of the engine's own
   static constexpr std::uint32_t kNoRule = ~std::uint32_t{0};
   Grade grade = Grade::kWarning;
-  std::uint32_t cause = kNoRow;  // a cascade: the row that pulled this one down; of no row: index of the subject input
-  Issue issue;                   // path "table.field"; offset in the resource where that is known
+  std::uint32_t cause =
+      kNoRow;   // a cascade: the row that pulled this one down; of no row: index of the subject input
+  Issue issue;  // path "table.field"; offset in the resource where that is known
 };
 
 enum class Outcome : std::uint8_t { kUsed, kFiltered, kQuarantined };
@@ -66,7 +67,7 @@ struct Projection {
 struct ProjectOptions {
   Scope scope = Scope::kPatient;
   bool lineage = true;
-  Instant now{};                 // for now() in expressions
+  Instant now{};                   // for now() in expressions
   const Window* window = nullptr;  // also check the rules that speak of the window or of the file's creation
 };
 
@@ -79,8 +80,9 @@ class Projector {
   Projector& operator=(Projector&&) noexcept;
 
   // `subject`: all current resources of one patient (or, kProvider, resources of no patient).
-  // `shared`: what they refer to outside the subject (Organization, Practitioner, Location, CareTeam, …); they give no
-  // rows and have no outcome here. An Error means machinery; what is wrong with data is an issue.
+  // `shared`: what they refer to outside the subject (Organization, Practitioner, Location, CareTeam, …);
+  // they give no rows and have no outcome here. An Error means machinery; what is wrong with data is an
+  // issue.
   Result<Projection> project(std::span<const Input> subject, std::span<const Input> shared,
                              const ProjectOptions& options = {});
 

@@ -27,7 +27,8 @@ std::string patientBelow(const fhir::Document& document, fhir::NodeIndex node) {
       document,
       [&](fhir::NodeIndex, std::string_view reference) {
         const fhir::ReferenceParts parts = fhir::parseReference(reference);
-        if (found.empty() && parts.type == "Patient" && !parts.id.empty()) found = "Patient/" + std::string(parts.id);
+        if (found.empty() && parts.type == "Patient" && !parts.id.empty())
+          found = "Patient/" + std::string(parts.id);
       },
       node);
   return found;
@@ -37,7 +38,8 @@ std::string patientOf(const fhir::Document& document) {
   const std::string_view type = document.resourceType(), id = fhir::resourceId(document);
   if (type == "Patient") return "Patient/" + std::string(id);
   for (const std::string_view name : {"subject", "patient", "beneficiary", "for", "participant"}) {
-    if (std::string found = patientBelow(document, document.member(document.root(), name)); !found.empty()) return found;
+    if (std::string found = patientBelow(document, document.member(document.root(), name)); !found.empty())
+      return found;
   }
   static const std::set<std::string_view> kOwnSubject = {"Encounter", "Observation", "QuestionnaireResponse"};
   return kOwnSubject.contains(type) ? std::string(type) + "/" + std::string(id) : std::string();
@@ -50,7 +52,8 @@ Workbench::Workbench(std::shared_ptr<const Collection> collection, SubjectOf sub
   if (!subject_of_) subject_of_ = patientOf;
 }
 
-void Workbench::addText(std::string_view json, const std::string& name, std::uint32_t line, std::uint64_t offset) {
+void Workbench::addText(std::string_view json, const std::string& name, std::uint32_t line,
+                        std::uint64_t offset) {
   BenchResource resource;
   resource.text = json;
   resource.file = name;
@@ -82,7 +85,8 @@ void Workbench::addText(std::string_view json, const std::string& name, std::uin
     return;
   }
   if (held.document.resourceType().empty()) {
-    issues_.push_back(Issue{Severity::kError, "not-a-resource", name, offset, line, 0, "there is no resourceType", "Give FHIR resources."});
+    issues_.push_back(Issue{Severity::kError, "not-a-resource", name, offset, line, 0,
+                            "there is no resourceType", "Give FHIR resources."});
     resources_.pop_back();
     return;
   }
@@ -94,7 +98,8 @@ void Workbench::addBundle(const BenchResource& bundle) {
     if (entry.resource == fhir::kNoNode) continue;
     const fhir::Node& node = bundle.document[entry.resource];
     const fhir::Position position = bundle.document.position(entry.resource);
-    addText(bundle.document.text().substr(node.offset, node.length), bundle.file, position.line, position.offset);
+    addText(bundle.document.text().substr(node.offset, node.length), bundle.file, position.line,
+            position.offset);
   }
 }
 
@@ -103,7 +108,8 @@ Result<void> Workbench::add(const std::filesystem::path& path) {
   if (std::filesystem::is_directory(path, code)) {
     std::vector<std::filesystem::path> files;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(path, code)) {
-      if (entry.is_regular_file() && (entry.path().extension() == ".json" || isNdjson(entry.path()))) files.push_back(entry.path());
+      if (entry.is_regular_file() && (entry.path().extension() == ".json" || isNdjson(entry.path())))
+        files.push_back(entry.path());
     }
     std::sort(files.begin(), files.end());
     for (const auto& file : files) TRY_VOID(add(file));
@@ -160,13 +166,21 @@ Result<BenchTotals> Workbench::project(const Visit& visit, const ProjectOptions&
     ProjectOptions mine = options;
     mine.scope = entry->first.starts_with("Patient/") ? Scope::kPatient : Scope::kProvider;
     const bool provider = entry->first.empty();
-    TRY_ASSIGN(const Projection projection, projector.project(inputs, provider ? std::span<const Input>{} : std::span<const Input>(shared), mine));
+    TRY_ASSIGN(const Projection projection,
+               projector.project(inputs, provider ? std::span<const Input>{} : std::span<const Input>(shared),
+                                 mine));
     for (const ResourceOutcome& outcome : projection.outcomes) {
       ++totals.resources;
       switch (outcome.outcome) {
-        case Outcome::kUsed: ++totals.used; break;
-        case Outcome::kFiltered: ++(outcome.rule.empty() ? totals.unaccounted : totals.filtered); break;
-        case Outcome::kQuarantined: ++(outcome.rule.empty() ? totals.unaccounted : totals.quarantined); break;
+        case Outcome::kUsed:
+          ++totals.used;
+          break;
+        case Outcome::kFiltered:
+          ++(outcome.rule.empty() ? totals.unaccounted : totals.filtered);
+          break;
+        case Outcome::kQuarantined:
+          ++(outcome.rule.empty() ? totals.unaccounted : totals.quarantined);
+          break;
       }
     }
     visit(entry->first, resources, projection);

@@ -18,15 +18,16 @@ namespace tributary::collection {
 
 // A resource from a file, for people to look at: mapping tests, `tributary map`, explain and coverage.
 struct BenchResource {
-  std::string text;            // its JSON; the document points into it
+  std::string text;  // its JSON; the document points into it
   fhir::Document document;
   std::string file;
-  std::uint32_t line = 1;      // where it begins in the file
+  std::uint32_t line = 1;  // where it begins in the file
   std::uint64_t offset = 0;
-  std::string subject;         // "Patient/1"; empty: shared by all
+  std::string subject;  // "Patient/1"; empty: shared by all
 };
 
-// Subject of a resource: "Patient/1", or its own "Type/id" when it belongs to nobody, or empty when it is shared.
+// Subject of a resource: "Patient/1", or its own "Type/id" when it belongs to nobody, or empty when it is
+// shared.
 using SubjectOf = std::function<std::string(const fhir::Document&)>;
 
 struct BenchTotals {
@@ -43,7 +44,8 @@ class Workbench {
   // What cannot be read is an issue (with the file in `path`) and costs that resource only.
   Result<void> add(const std::filesystem::path& path);
   // One JSON text; `name` stands for the file.
-  void addText(std::string_view json, const std::string& name, std::uint32_t line = 1, std::uint64_t offset = 0);
+  void addText(std::string_view json, const std::string& name, std::uint32_t line = 1,
+               std::uint64_t offset = 0);
 
   const std::vector<Issue>& issues() const { return issues_; }
   const std::deque<BenchResource>& resources() const { return resources_; }
@@ -53,8 +55,9 @@ class Workbench {
   }
 
   // One subject after the other. `resources` are those that Projection::outcomes speaks of, in order.
-  using Visit = std::function<void(const std::string& subject, std::span<const BenchResource* const> resources,
-                                   const Projection& projection)>;
+  using Visit =
+      std::function<void(const std::string& subject, std::span<const BenchResource* const> resources,
+                         const Projection& projection)>;
   Result<BenchTotals> project(const Visit& visit, const ProjectOptions& options = {});
 
  private:

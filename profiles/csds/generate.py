@@ -328,6 +328,14 @@ def parameters_of(rule, field, domains):
     raise SystemExit(f"rule {rule['local_id']}: kind {kind} not understood")
 
 
+def told(rule):
+    """The rule as a sentence: those of the facts that only name the condition get their field in front."""
+    text = rule["rule"]
+    if text.startswith("^"):
+        return f"{rule['field']} must have the published form {text}"
+    return text if rule["field"] in text else f"{rule['field']}: {text}"
+
+
 def constraint(rule, checks, key, grade):
     national = rule["national_rule_id"]
     sub = [{"url": "kind", "valueCode": checks["kind"]}, {"url": "grade", "valueCode": grade},
@@ -338,7 +346,7 @@ def constraint(rule, checks, key, grade):
     if rest:
         sub.append({"url": "parameters", "valueString": json.dumps(rest, separators=(",", ":"))})
     return {"extension": [ext("rule", extension=sub)], "key": key,
-            "severity": "warning" if grade == "WARNING" else "error", "human": rule["rule"]}
+            "severity": "warning" if grade == "WARNING" else "error", "human": told(rule)}
 
 
 def element(table, field, rules, domains):

@@ -51,16 +51,24 @@ struct ClockCase {
 TEST(Projector, DatesAndTimesAreCivilTimeOverBothClockChanges) {
   REQUIRE_CSDS();
   const ClockCase cases[] = {
-      {"2026-03-29T00:59:59Z", "2026-03-29", "00:59:59"},      {"2026-03-29T01:00:00Z", "2026-03-29", "02:00:00"},
-      {"2026-03-28T23:30:00Z", "2026-03-28", "23:30:00"},      {"2026-03-29T23:30:00Z", "2026-03-30", "00:30:00"},
-      {"2026-10-25T00:30:00Z", "2026-10-25", "01:30:00"},      {"2026-10-25T01:30:00Z", "2026-10-25", "01:30:00"},
-      {"2026-10-24T23:30:00Z", "2026-10-25", "00:30:00"},      {"2026-10-25T23:30:00Z", "2026-10-25", "23:30:00"},
-      {"2026-07-01T00:15:00+01:00", "2026-07-01", "00:15:00"}, {"2026-07-01T00:15:00+02:00", "2026-06-30", "23:15:00"},
-      {"2026-01-01T00:15:00.123Z", "2026-01-01", "00:15:00"},  {"2026-12-31T22:00:00-03:00", "2027-01-01", "01:00:00"},
-      {"2026-07-01", "2026-07-01", ""},                        {"2024-02-29T12:00:00Z", "2024-02-29", "12:00:00"},
+      {"2026-03-29T00:59:59Z", "2026-03-29", "00:59:59"},
+      {"2026-03-29T01:00:00Z", "2026-03-29", "02:00:00"},
+      {"2026-03-28T23:30:00Z", "2026-03-28", "23:30:00"},
+      {"2026-03-29T23:30:00Z", "2026-03-30", "00:30:00"},
+      {"2026-10-25T00:30:00Z", "2026-10-25", "01:30:00"},
+      {"2026-10-25T01:30:00Z", "2026-10-25", "01:30:00"},
+      {"2026-10-24T23:30:00Z", "2026-10-25", "00:30:00"},
+      {"2026-10-25T23:30:00Z", "2026-10-25", "23:30:00"},
+      {"2026-07-01T00:15:00+01:00", "2026-07-01", "00:15:00"},
+      {"2026-07-01T00:15:00+02:00", "2026-06-30", "23:15:00"},
+      {"2026-01-01T00:15:00.123Z", "2026-01-01", "00:15:00"},
+      {"2026-12-31T22:00:00-03:00", "2027-01-01", "01:00:00"},
+      {"2026-07-01", "2026-07-01", ""},
+      {"2024-02-29T12:00:00Z", "2024-02-29", "12:00:00"},
   };
   for (const ClockCase& c : cases) {
-    const Seen seen = project({patient(), referral(R"(,"authoredOn":")" + std::string(c.written) + '"')}, {team()});
+    const Seen seen =
+        project({patient(), referral(R"(,"authoredOn":")" + std::string(c.written) + '"')}, {team()});
     EXPECT_EQ(seen.cell("CYP101", "R1", "ReferralRequest_ReceivedDate"), c.date) << c.written;
     EXPECT_EQ(seen.cell("CYP101", "R1", "ReferralRequest_ReceivedTime"), c.time) << c.written;
   }
@@ -68,9 +76,11 @@ TEST(Projector, DatesAndTimesAreCivilTimeOverBothClockChanges) {
 
 TEST(Projector, ADurationOverTheClockChangeIsRealTime) {
   REQUIRE_CSDS();
-  const Seen seen = project({patient(), referral(),
-                             contact(R"(,"basedOn":[{"reference":"ServiceRequest/r"}],"period":{"start":"2026-10-25T01:30:00+01:00","end":"2026-10-25T01:30:00Z"})")},
-                            {team()});
+  const Seen seen = project(
+      {patient(), referral(),
+       contact(
+           R"(,"basedOn":[{"reference":"ServiceRequest/r"}],"period":{"start":"2026-10-25T01:30:00+01:00","end":"2026-10-25T01:30:00Z"})")},
+      {team()});
   EXPECT_EQ(seen.cell("CYP201", "c1", "CareContact_Duration"), "60");
 }
 
@@ -83,12 +93,14 @@ TEST(Projector, APartialDateIsRefusedByItsFormat) {
 
 TEST(Projector, ABadNhsNumberPullsDownEverythingBelowThePatient) {
   REQUIRE_CSDS();
-  const Seen seen = project({patient(R"(,"birthDate":"1950-02-01")", "9990000019"), referral(), contact(), activity()}, {team()});
+  const Seen seen = project(
+      {patient(R"(,"birthDate":"1950-02-01")", "9990000019"), referral(), contact(), activity()}, {team()});
   EXPECT_TRUE(seen.broke("CYP001", "P1", "L0471"));
   for (const SeenRow& row : seen.rows) {
     EXPECT_FALSE(row.good) << row.table;
     if (row.table != "CYP001MPI") {
-      EXPECT_NE(std::find(row.rules.begin(), row.rules.end(), "parent-quarantined"), row.rules.end()) << row.table;
+      EXPECT_NE(std::find(row.rules.begin(), row.rules.end(), "parent-quarantined"), row.rules.end())
+          << row.table;
     }
   }
   EXPECT_EQ(seen.row("CYP202", "p1")->cause, "c1");
@@ -110,8 +122,10 @@ TEST(Projector, OnlyTheCascadeOfABadRowStays) {
 
 TEST(Projector, RowsOfOneKeyAreAllHeldBack) {
   REQUIRE_CSDS();
-  const std::string same = R"(,"identifier":[{"system":"https://tributary.health/fhir/Id/care-contact-identifier","value":"C"}],"basedOn":[{"reference":"ServiceRequest/r"}],"period":{"start":"2026-10-05T10:00:00Z"})";
-  const Seen seen = project({patient(), referral(), contact(same, "c1"), contact(same, "c2"), activity()}, {team()});
+  const std::string same =
+      R"(,"identifier":[{"system":"https://tributary.health/fhir/Id/care-contact-identifier","value":"C"}],"basedOn":[{"reference":"ServiceRequest/r"}],"period":{"start":"2026-10-05T10:00:00Z"})";
+  const Seen seen =
+      project({patient(), referral(), contact(same, "c1"), contact(same, "c2"), activity()}, {team()});
   EXPECT_TRUE(seen.broke("CYP201", "C", "L0453"));
   EXPECT_TRUE(seen.broke("CYP201", "C#2", "L0453"));
   EXPECT_EQ(seen.count("CYP201", true), 0U);
@@ -130,10 +144,12 @@ TEST(Projector, AChildWithoutItsParentWaitsAndPassesWhenItComes) {
 
 TEST(Projector, AnUnknownCodeIsAWarningThatNamesTheCode) {
   REQUIRE_CSDS();
-  const Seen seen = project({patient(R"(,"extension":[{"url":"https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-EthnicCategory","valueCodeableConcept":{"coding":[{"system":"https://fhir.hl7.org.uk/CodeSystem/UKCore-EthnicCategoryEngland","code":"Q"}]}}])")});
+  const Seen seen = project({patient(
+      R"(,"extension":[{"url":"https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-EthnicCategory","valueCodeableConcept":{"coding":[{"system":"https://fhir.hl7.org.uk/CodeSystem/UKCore-EthnicCategoryEngland","code":"Q"}]}}])")});
   EXPECT_TRUE(seen.row("CYP001", "P1")->good);
   EXPECT_TRUE(seen.broke("CYP001", "P1", "L0032"));
-  const auto found = std::find_if(seen.issues.begin(), seen.issues.end(), [](const RowIssue& i) { return i.issue.rule == "L0032"; });
+  const auto found = std::find_if(seen.issues.begin(), seen.issues.end(),
+                                  [](const RowIssue& i) { return i.issue.rule == "L0032"; });
   ASSERT_NE(found, seen.issues.end());
   EXPECT_NE(found->issue.text.find("'Q'"), std::string::npos);
   EXPECT_EQ(found->issue.path, "CYP001MPI.EthnicCategory");
@@ -142,36 +158,45 @@ TEST(Projector, AnUnknownCodeIsAWarningThatNamesTheCode) {
 
 TEST(Projector, ASecondCharacterOfTheEthnicCategoryIsForLocalUse) {
   REQUIRE_CSDS();
-  const Seen seen = project({patient(R"(,"extension":[{"url":"https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-EthnicCategory","valueCodeableConcept":{"coding":[{"code":"A7"}]}}])")});
+  const Seen seen = project({patient(
+      R"(,"extension":[{"url":"https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-EthnicCategory","valueCodeableConcept":{"coding":[{"code":"A7"}]}}])")});
   EXPECT_FALSE(seen.broke("CYP001", "P1", "L0032"));
   EXPECT_EQ(seen.cell("CYP001", "P1", "EthnicCategory"), "A7");
 }
 
 TEST(Projector, ReferencesThatRunInACircleEnd) {
   REQUIRE_CSDS();
-  const Seen seen = project({patient(),
-                             R"({"resourceType":"ServiceRequest","id":"r","status":"active","intent":"order","subject":{"reference":"Patient/a"},"authoredOn":"2026-10-01","basedOn":[{"reference":"ServiceRequest/s"}]})",
-                             R"({"resourceType":"ServiceRequest","id":"s","status":"active","intent":"order","subject":{"reference":"Patient/a"},"authoredOn":"2026-10-01","basedOn":[{"reference":"ServiceRequest/r"}]})",
-                             R"({"resourceType":"Encounter","id":"e","status":"finished","subject":{"reference":"Encounter/e"},"partOf":{"reference":"Encounter/e"},"basedOn":[{"reference":"ServiceRequest/r"}]})"},
-                            {});
+  const Seen seen = project(
+      {patient(),
+       R"({"resourceType":"ServiceRequest","id":"r","status":"active","intent":"order","subject":{"reference":"Patient/a"},"authoredOn":"2026-10-01","basedOn":[{"reference":"ServiceRequest/s"}]})",
+       R"({"resourceType":"ServiceRequest","id":"s","status":"active","intent":"order","subject":{"reference":"Patient/a"},"authoredOn":"2026-10-01","basedOn":[{"reference":"ServiceRequest/r"}]})",
+       R"({"resourceType":"Encounter","id":"e","status":"finished","subject":{"reference":"Encounter/e"},"partOf":{"reference":"Encounter/e"},"basedOn":[{"reference":"ServiceRequest/r"}]})"},
+      {});
   EXPECT_EQ(seen.outcomes.size(), 4U);
-  for (const auto& outcome : seen.outcomes) EXPECT_TRUE(outcome.outcome == Outcome::kUsed || !outcome.rule.empty());
+  for (const auto& outcome : seen.outcomes)
+    EXPECT_TRUE(outcome.outcome == Outcome::kUsed || !outcome.rule.empty());
 }
 
 TEST(Projector, WrongTypesOfValuesAreNoCrashAndAccountedFor) {
   REQUIRE_CSDS();
-  const Seen seen = project({R"({"resourceType":"Patient","id":"a","identifier":"x","gender":{"a":1},"birthDate":[1,2],"address":7,"generalPractitioner":{}})",
-                             R"({"resourceType":"Encounter","id":7,"status":["finished"],"class":"HH","period":"2026","basedOn":[[]]})",
-                             R"({"resourceType":"Observation","id":"o","code":null,"value":{},"status":true})", R"({"resourceType":"Nonsense"})",
-                             R"({"resourceType":"EpisodeOfCare","id":"e","referralRequest":["x"],"diagnosis":[{"condition":3,"rank":"1"}],"team":{}})"});
+  const Seen seen = project(
+      {R"({"resourceType":"Patient","id":"a","identifier":"x","gender":{"a":1},"birthDate":[1,2],"address":7,"generalPractitioner":{}})",
+       R"({"resourceType":"Encounter","id":7,"status":["finished"],"class":"HH","period":"2026","basedOn":[[]]})",
+       R"({"resourceType":"Observation","id":"o","code":null,"value":{},"status":true})",
+       R"({"resourceType":"Nonsense"})",
+       R"({"resourceType":"EpisodeOfCare","id":"e","referralRequest":["x"],"diagnosis":[{"condition":3,"rank":"1"}],"team":{}})"});
   ASSERT_EQ(seen.outcomes.size(), 5U);
-  for (const auto& outcome : seen.outcomes) EXPECT_TRUE(outcome.outcome == Outcome::kUsed || !outcome.rule.empty());
+  for (const auto& outcome : seen.outcomes)
+    EXPECT_TRUE(outcome.outcome == Outcome::kUsed || !outcome.rule.empty());
   EXPECT_EQ(seen.outcomes[3].rule, "no-view");
 }
 
 TEST(Projector, EnteredInErrorGivesNoRowsAndSaysSo) {
   REQUIRE_CSDS();
-  const Seen seen = project({patient(), referral(), R"({"resourceType":"Encounter","id":"c1","status":"entered-in-error","class":{"code":"HH"},"subject":{"reference":"Patient/a"}})"}, {team()});
+  const Seen seen = project(
+      {patient(), referral(),
+       R"({"resourceType":"Encounter","id":"c1","status":"entered-in-error","class":{"code":"HH"},"subject":{"reference":"Patient/a"}})"},
+      {team()});
   EXPECT_EQ(seen.row("CYP201", "c1"), nullptr);
   EXPECT_EQ(seen.outcomes[2].outcome, Outcome::kFiltered);
   EXPECT_EQ(seen.outcomes[2].reason, "entered in error");
@@ -179,16 +204,26 @@ TEST(Projector, EnteredInErrorGivesNoRowsAndSaysSo) {
 
 TEST(Projector, SeveralSourcesMakeOneRowInTheirOrder) {
   REQUIRE_CSDS();
-  const std::string task = R"({"resourceType":"Task","id":"k","status":"accepted","intent":"order","code":{"coding":[{"system":"https://tributary.health/fhir/CodeSystem/community-item","code":"referral-receipt"}]},"focus":{"reference":"ServiceRequest/r"},"authoredOn":"2026-10-02T08:00:00Z"})";
+  const std::string task =
+      R"({"resourceType":"Task","id":"k","status":"accepted","intent":"order","code":{"coding":[{"system":"https://tributary.health/fhir/CodeSystem/community-item","code":"referral-receipt"}]},"focus":{"reference":"ServiceRequest/r"},"authoredOn":"2026-10-02T08:00:00Z"})";
   const auto episode = [](const char* id, const char* more) {
-    return R"({"resourceType":"EpisodeOfCare","id":")" + std::string(id) + R"(","patient":{"reference":"Patient/a"},"referralRequest":[{"reference":"ServiceRequest/r"}])" + more + "}";
+    return R"({"resourceType":"EpisodeOfCare","id":")" + std::string(id) +
+           R"(","patient":{"reference":"Patient/a"},"referralRequest":[{"reference":"ServiceRequest/r"}])" +
+           more + "}";
   };
-  const Seen open = project({patient(), referral(), task, episode("e1", R"(,"status":"finished","period":{"start":"2026-10-02","end":"2026-10-20"})"),
-                             episode("e2", R"(,"status":"active","period":{"start":"2026-10-03"})")}, {team()});
-  EXPECT_EQ(open.cell("CYP101", "R1", "ReferralRequest_ReceivedDate"), "2026-10-02");  // the receipt, not the writing
-  EXPECT_EQ(open.cell("CYP101", "R1", "Discharge_Date"), "");                          // one team is still at work
-  const Seen closed = project({patient(), referral(), task, episode("e1", R"(,"status":"finished","period":{"start":"2026-10-02","end":"2026-10-20"})"),
-                               episode("e2", R"(,"status":"finished","period":{"start":"2026-10-03","end":"2026-10-25"})")}, {team()});
+  const Seen open =
+      project({patient(), referral(), task,
+               episode("e1", R"(,"status":"finished","period":{"start":"2026-10-02","end":"2026-10-20"})"),
+               episode("e2", R"(,"status":"active","period":{"start":"2026-10-03"})")},
+              {team()});
+  EXPECT_EQ(open.cell("CYP101", "R1", "ReferralRequest_ReceivedDate"),
+            "2026-10-02");                                     // the receipt, not the writing
+  EXPECT_EQ(open.cell("CYP101", "R1", "Discharge_Date"), "");  // one team is still at work
+  const Seen closed =
+      project({patient(), referral(), task,
+               episode("e1", R"(,"status":"finished","period":{"start":"2026-10-02","end":"2026-10-20"})"),
+               episode("e2", R"(,"status":"finished","period":{"start":"2026-10-03","end":"2026-10-25"})")},
+              {team()});
   EXPECT_EQ(closed.cell("CYP101", "R1", "Discharge_Date"), "2026-10-25");
   EXPECT_EQ(closed.count("CYP101", true), 1U);
   // A task of a referral that is not there adds to nothing.
@@ -199,8 +234,10 @@ TEST(Projector, SeveralSourcesMakeOneRowInTheirOrder) {
 
 TEST(Projector, AnAppointmentThatAnEncounterNamesIsOneContact) {
   REQUIRE_CSDS();
-  const std::string appointment = R"({"resourceType":"Appointment","id":"ap","status":"fulfilled","basedOn":[{"reference":"ServiceRequest/r"}],"start":"2026-10-05T10:00:00Z","participant":[{"actor":{"reference":"Patient/a"},"status":"accepted"}],"extension":[{"url":"https://tributary.health/fhir/StructureDefinition/reasonable-offer-date","valueDate":"2026-10-03"}]})";
-  const std::string with = contact(R"(,"basedOn":[{"reference":"ServiceRequest/r"}],"appointment":[{"reference":"Appointment/ap"}],"period":{"start":"2026-10-05T10:05:00Z"})");
+  const std::string appointment =
+      R"({"resourceType":"Appointment","id":"ap","status":"fulfilled","basedOn":[{"reference":"ServiceRequest/r"}],"start":"2026-10-05T10:00:00Z","participant":[{"actor":{"reference":"Patient/a"},"status":"accepted"}],"extension":[{"url":"https://tributary.health/fhir/StructureDefinition/reasonable-offer-date","valueDate":"2026-10-03"}]})";
+  const std::string with = contact(
+      R"(,"basedOn":[{"reference":"ServiceRequest/r"}],"appointment":[{"reference":"Appointment/ap"}],"period":{"start":"2026-10-05T10:05:00Z"})");
   const Seen both = project({patient(), referral(), appointment, with}, {team()});
   EXPECT_EQ(both.count("CYP201", true), 1U);
   EXPECT_EQ(both.cell("CYP201", "c1", "ReasonableOffer_Date"), "2026-10-03");
@@ -214,12 +251,16 @@ TEST(Projector, LongIdentifiersGetAStableShortForm) {
   REQUIRE_CSDS();
   const std::string id = "0f8fad5b-d9cb-469f-a165-70867728950e";
   const Seen once = project({patient(), referral(), contact({}, id)}, {team()});
-  const Seen again = project({patient(), referral(), contact({}, id), contact({}, "1f8fad5b-d9cb-469f-a165-70867728950e")}, {team()});
+  const Seen again =
+      project({patient(), referral(), contact({}, id), contact({}, "1f8fad5b-d9cb-469f-a165-70867728950e")},
+              {team()});
   ASSERT_EQ(once.count("CYP201", true), 1U);
   ASSERT_EQ(again.count("CYP201", true), 2U);
   std::string first, second;
-  for (const SeenRow& row : once.rows) if (row.table == "CYP201CareContact") first = row.key;
-  for (const SeenRow& row : again.rows) if (row.table == "CYP201CareContact" && row.key != first) second = row.key;
+  for (const SeenRow& row : once.rows)
+    if (row.table == "CYP201CareContact") first = row.key;
+  for (const SeenRow& row : again.rows)
+    if (row.table == "CYP201CareContact" && row.key != first) second = row.key;
   EXPECT_EQ(first.size(), 20U);
   EXPECT_NE(again.row("CYP201", first), nullptr);
   EXPECT_EQ(second.size(), 20U);
@@ -285,7 +326,8 @@ TEST(Projector, TheSameInputGivesTheSameBytes) {
 
 TEST(Projector, IssuesHoldNoPatientData) {
   REQUIRE_CSDS();
-  const Seen seen = project({patient(R"(,"address":[{"postalCode":"SECRETCODE"}],"birthDate":"1850-01-01")", "9990000019")});
+  const Seen seen = project(
+      {patient(R"(,"address":[{"postalCode":"SECRETCODE"}],"birthDate":"1850-01-01")", "9990000019")});
   for (const RowIssue& issue : seen.issues) {
     for (const std::string_view secret : {"9990000019", "SECRETCODE", "1850"}) {
       EXPECT_EQ(issue.issue.text.find(secret), std::string::npos) << issue.issue.text;

@@ -20,10 +20,12 @@ std::string spliced(std::string text, std::string_view more) {
 
 }  // namespace
 
-std::filesystem::path csdsFolder() { return std::filesystem::path(TRIBUTARY_SOURCE_DIR) / "fhir-mappings/csds/1.6"; }
+std::filesystem::path csdsFolder() {
+  return std::filesystem::path(TRIBUTARY_SOURCE_DIR) / "fhir-mappings/csds/1.6";
+}
 
-Result<std::shared_ptr<const Collection>> loadFolder(const std::filesystem::path& folder, std::vector<Issue>& issues,
-                                                     LoadOptions options) {
+Result<std::shared_ptr<const Collection>> loadFolder(const std::filesystem::path& folder,
+                                                     std::vector<Issue>& issues, LoadOptions options) {
   TRY_ASSIGN(const auto definitions, terminology::Definitions::open(cache() / "definitions.bin"));
   TRY_ASSIGN(const auto overlays, Collection::terminologyFolders(folder));
   TRY_ASSIGN(const auto terms, terminology::Terminology::load(definitions, overlays));
@@ -72,7 +74,8 @@ bool Seen::broke(std::string_view table, std::string_view key, std::string_view 
   return found != nullptr && std::find(found->rules.begin(), found->rules.end(), rule) != found->rules.end();
 }
 
-Seen project(const std::vector<std::string>& subject, const std::vector<std::string>& shared, const ProjectOptions& options) {
+Seen project(const std::vector<std::string>& subject, const std::vector<std::string>& shared,
+             const ProjectOptions& options) {
   std::deque<fhir::Document> documents;
   fhir::JsonReader reader;
   std::uint64_t journal = 0;
@@ -119,30 +122,37 @@ Seen project(const std::vector<std::string>& subject, const std::vector<std::str
 }
 
 std::string patient(std::string_view more, std::string_view nhs) {
-  return spliced(R"({"resourceType":"Patient","id":"a","identifier":[{"system":"https://fhir.nhs.uk/Id/nhs-number","value":")" +
-                     std::string(nhs) + R"("},{"system":"https://tributary.health/fhir/Id/local-patient-identifier","value":"P1"}],"gender":"female"})",
-                 more);
+  return spliced(
+      R"({"resourceType":"Patient","id":"a","identifier":[{"system":"https://fhir.nhs.uk/Id/nhs-number","value":")" +
+          std::string(nhs) +
+          R"("},{"system":"https://tributary.health/fhir/Id/local-patient-identifier","value":"P1"}],"gender":"female"})",
+      more);
 }
 
 std::string referral(std::string_view more) {
-  return spliced(R"({"resourceType":"ServiceRequest","id":"r","identifier":[{"system":"https://tributary.health/fhir/Id/service-request-identifier","value":"R1"}],)"
-                 R"("status":"active","intent":"order","subject":{"reference":"Patient/a"},"performer":[{"reference":"CareTeam/t"}]})",
-                 more.empty() ? R"(,"authoredOn":"2026-10-01T09:00:00+01:00")" : more);
+  return spliced(
+      R"({"resourceType":"ServiceRequest","id":"r","identifier":[{"system":"https://tributary.health/fhir/Id/service-request-identifier","value":"R1"}],)"
+      R"("status":"active","intent":"order","subject":{"reference":"Patient/a"},"performer":[{"reference":"CareTeam/t"}]})",
+      more.empty() ? R"(,"authoredOn":"2026-10-01T09:00:00+01:00")" : more);
 }
 
 std::string contact(std::string_view more, std::string_view id) {
-  return spliced(R"({"resourceType":"Encounter","id":")" + std::string(id) +
-                     R"(","status":"finished","class":{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"HH"},)"
-                     R"("subject":{"reference":"Patient/a"}})",
-                 more.empty() ? R"(,"basedOn":[{"reference":"ServiceRequest/r"}],"period":{"start":"2026-10-05T10:00:00+01:00","end":"2026-10-05T10:30:00+01:00"})"
-                              : more);
+  return spliced(
+      R"({"resourceType":"Encounter","id":")" + std::string(id) +
+          R"(","status":"finished","class":{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"HH"},)"
+          R"("subject":{"reference":"Patient/a"}})",
+      more.empty()
+          ? R"(,"basedOn":[{"reference":"ServiceRequest/r"}],"period":{"start":"2026-10-05T10:00:00+01:00","end":"2026-10-05T10:30:00+01:00"})"
+          : more);
 }
 
 std::string activity(std::string_view more, std::string_view id) {
-  return spliced(R"({"resourceType":"Procedure","id":")" + std::string(id) +
-                     R"(","status":"completed","subject":{"reference":"Patient/a"},"encounter":{"reference":"Encounter/c1"}})",
-                 more.empty() ? R"(,"category":{"coding":[{"system":"https://tributary.health/fhir/CodeSystem/csds-community-care-activity-type","code":"03"}]})"
-                              : more);
+  return spliced(
+      R"({"resourceType":"Procedure","id":")" + std::string(id) +
+          R"(","status":"completed","subject":{"reference":"Patient/a"},"encounter":{"reference":"Encounter/c1"}})",
+      more.empty()
+          ? R"(,"category":{"coding":[{"system":"https://tributary.health/fhir/CodeSystem/csds-community-care-activity-type","code":"03"}]})"
+          : more);
 }
 
 std::string team() {

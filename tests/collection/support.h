@@ -18,8 +18,8 @@ std::filesystem::path csdsFolder();
 // CSDS v1.6 with the settings of its mapping tests; null where the definitions are not compiled.
 std::shared_ptr<const Collection> csds();
 // Loads a folder as csds() does, or says what is wrong with it.
-Result<std::shared_ptr<const Collection>> loadFolder(const std::filesystem::path& folder, std::vector<Issue>& issues,
-                                                     LoadOptions options);
+Result<std::shared_ptr<const Collection>> loadFolder(const std::filesystem::path& folder,
+                                                     std::vector<Issue>& issues, LoadOptions options);
 
 // One patient's resources, projected; everything is copied out of the projector.
 struct SeenRow {
@@ -47,7 +47,8 @@ Seen project(const std::vector<std::string>& subject, const std::vector<std::str
              const ProjectOptions& options = {});
 
 // Small resources with what the tables need; `more` is spliced into the object.
-std::string patient(std::string_view more = R"(,"birthDate":"1950-02-01")", std::string_view nhs = "9990000018");
+std::string patient(std::string_view more = R"(,"birthDate":"1950-02-01")",
+                    std::string_view nhs = "9990000018");
 std::string referral(std::string_view more = {});
 std::string contact(std::string_view more = {}, std::string_view id = "c1");
 std::string activity(std::string_view more = {}, std::string_view id = "p1");
@@ -55,5 +56,6 @@ std::string team();
 
 }  // namespace tributary::collection::test
 
-#define REQUIRE_CSDS() \
-  if (::tributary::collection::test::csds() == nullptr) GTEST_SKIP() << "no compiled definitions in .cache (deploy/install makes them)"
+#define REQUIRE_CSDS()                                  \
+  if (::tributary::collection::test::csds() == nullptr) \
+  GTEST_SKIP() << "no compiled definitions in .cache (deploy/install makes them)"

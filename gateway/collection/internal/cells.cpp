@@ -21,7 +21,8 @@ std::string encodeCells(std::span<const std::string_view> cells) {
 Result<std::vector<std::string>> decodeCells(std::string_view bytes) {
   VarintReader reader(bytes);
   const std::uint64_t count = reader.next();
-  if (!reader.ok() || count > bytes.size()) return fail(ErrorCode::kCorrupt, "the cells of a row cannot be read");
+  if (!reader.ok() || count > bytes.size())
+    return fail(ErrorCode::kCorrupt, "the cells of a row cannot be read");
   std::vector<std::string> cells;
   cells.reserve(count);
   for (std::uint64_t i = 0; i < count; ++i) cells.emplace_back(reader.text(reader.next()));

@@ -13,7 +13,8 @@ bool tellable(std::string_view cell) {
 }
 
 std::int32_t shifted(std::int32_t day, std::int32_t days, std::int32_t years) {
-  return day + days + years * 365 + (years >= 0 ? years : years - 3) / 4;  // leap days, near enough for an age limit
+  return day + days + years * 365 +
+         (years >= 0 ? years : years - 3) / 4;  // leap days, near enough for an age limit
 }
 
 }  // namespace
@@ -44,15 +45,17 @@ RowIssue& Projector::Impl::report(std::uint32_t row, std::uint32_t rule, Grade g
 void Projector::Impl::broken(std::uint32_t row, const Check& check, std::string_view cell) {
   RowIssue& out = report(row, check.rule, check.grade, check.field);
   out.issue.text = plan.rules[check.rule].text;
-  if (check.kind == RuleKind::kCode && tellable(cell)) out.issue.text += " ('" + std::string(cell) + "' is not)";
+  if (check.kind == RuleKind::kCode && tellable(cell))
+    out.issue.text += " ('" + std::string(cell) + "' is not)";
   const SourcePlan& source = plan.source_plans[rows_[row].source];
   for (std::size_t i = 0; i < source.columns.size(); ++i) {
     if (source.columns[i].field != check.field) continue;
-    out.issue.remedy = std::string(cell.empty() ? "Fill" : "Correct") + " " + std::string(source.view->resource()) + ": " +
-                       source.view->columns()[i].path;
+    out.issue.remedy = std::string(cell.empty() ? "Fill" : "Correct") + " " +
+                       std::string(source.view->resource()) + ": " + source.view->columns()[i].path;
     return;
   }
-  out.issue.remedy = "No expression of " + std::string(source.view->resource()) + " fills it: see the mapping of the table.";
+  out.issue.remedy =
+      "No expression of " + std::string(source.view->resource()) + " fills it: see the mapping of the table.";
 }
 
 void Projector::Impl::checkRow(std::uint32_t row) {
@@ -90,7 +93,8 @@ void Projector::Impl::checkSeveral(std::uint32_t row) {
   const TablePlan& table = plan.table_plans[rows_[row].table];
   const auto cells = cellsOf(rows_[row]);
   const auto all = [&](const std::vector<Condition>& conditions) {
-    return std::all_of(conditions.begin(), conditions.end(), [&](const Condition& c) { return holds(c, cells); });
+    return std::all_of(conditions.begin(), conditions.end(),
+                       [&](const Condition& c) { return holds(c, cells); });
   };
   for (const Check& check : table.rows) {
     const std::string_view cell = cells[check.field];
@@ -116,8 +120,8 @@ void Projector::Impl::checkSingles(std::uint16_t table) {
     groups_.reset(rowsEnd(table) - rowsBegin(table));
     for (std::size_t r = rowsBegin(table); r < rowsEnd(table); ++r) {
       const auto cells = cellsOf(rows_[r]);
-      if (rows_[r].rejected ||
-          !std::all_of(check.when.begin(), check.when.end(), [&](const Condition& c) { return holds(c, cells); })) {
+      if (rows_[r].rejected || !std::all_of(check.when.begin(), check.when.end(),
+                                            [&](const Condition& c) { return holds(c, cells); })) {
         continue;
       }
       scratch_.clear();
@@ -141,7 +145,8 @@ void Projector::Impl::linkTable(std::uint16_t table) {
       const std::string_view key = cellsOf(rows_[r])[field];
       if (key.empty()) continue;
       std::uint32_t& held = keys_[slot].at(key, static_cast<std::uint32_t>(r));
-      if (held < rows_.size() && rows_[held].rejected && !rows_[r].rejected) held = static_cast<std::uint32_t>(r);
+      if (held < rows_.size() && rows_[held].rejected && !rows_[r].rejected)
+        held = static_cast<std::uint32_t>(r);
     }
   }
 }
@@ -172,7 +177,8 @@ void Projector::Impl::linkRow(std::uint32_t row) {
   for (const Check& check : table.compares) {
     const std::uint32_t parent = parents_[rows_[row].parents + check.parent_check];
     if (parent == kNone) continue;
-    if (!compares(check, cells[check.field], cellsOf(rows_[parent])[check.other])) broken(row, check, cells[check.field]);
+    if (!compares(check, cells[check.field], cellsOf(rows_[parent])[check.other]))
+      broken(row, check, cells[check.field]);
   }
 }
 

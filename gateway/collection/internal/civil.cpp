@@ -8,14 +8,15 @@ namespace {
 constexpr std::int64_t kDay = 86'400;
 
 struct Parsed {
-  std::int64_t seconds = 0;     // of the civil fields, as if they were UTC
-  std::int32_t zone = 0;        // minutes east
+  std::int64_t seconds = 0;  // of the civil fields, as if they were UTC
+  std::int32_t zone = 0;     // minutes east
   bool has_zone = false;
 };
 
 bool twoDigits(std::string_view text, std::size_t at, unsigned& out) {
   if (at + 2 > text.size()) return false;
-  const unsigned a = static_cast<unsigned char>(text[at]) - '0', b = static_cast<unsigned char>(text[at + 1]) - '0';
+  const unsigned a = static_cast<unsigned char>(text[at]) - '0',
+                 b = static_cast<unsigned char>(text[at + 1]) - '0';
   out = a * 10 + b;
   return a <= 9 && b <= 9;
 }
@@ -25,7 +26,8 @@ std::optional<Parsed> parse(std::string_view text) {
   if (text.size() < 16 || text[10] != 'T' || text[13] != ':') return std::nullopt;
   const auto day = dayNumber(text);
   unsigned hour = 0, minute = 0, second = 0;
-  if (!day || !twoDigits(text, 11, hour) || !twoDigits(text, 14, minute) || hour > 23 || minute > 59) return std::nullopt;
+  if (!day || !twoDigits(text, 11, hour) || !twoDigits(text, 14, minute) || hour > 23 || minute > 59)
+    return std::nullopt;
   std::size_t at = 16;
   if (at < text.size() && text[at] == ':') {
     if (!twoDigits(text, 17, second) || second > 60) return std::nullopt;
@@ -43,7 +45,8 @@ std::optional<Parsed> parse(std::string_view text) {
   if (text[at] == 'Z') return at + 1 == text.size() ? std::optional(out) : std::nullopt;
   unsigned zone_hour = 0, zone_minute = 0;
   if ((text[at] != '+' && text[at] != '-') || at + 6 != text.size() || text[at + 3] != ':' ||
-      !twoDigits(text, at + 1, zone_hour) || !twoDigits(text, at + 4, zone_minute) || zone_hour > 14 || zone_minute > 59) {
+      !twoDigits(text, at + 1, zone_hour) || !twoDigits(text, at + 4, zone_minute) || zone_hour > 14 ||
+      zone_minute > 59) {
     return std::nullopt;
   }
   const auto minutes = static_cast<std::int32_t>(zone_hour * 60 + zone_minute);
@@ -64,7 +67,8 @@ void putDate(char* at, std::int64_t day) {
   const unsigned of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const unsigned shifted_month = (5 * of_year + 2) / 153;
   const unsigned month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
-  const auto year = static_cast<unsigned>(static_cast<std::int64_t>(year_of_era) + era * 400 + (month <= 2 ? 1 : 0));
+  const auto year =
+      static_cast<unsigned>(static_cast<std::int64_t>(year_of_era) + era * 400 + (month <= 2 ? 1 : 0));
   put(at, year, 4);
   at[4] = at[7] = '-';
   put(at + 5, month, 2);
@@ -77,7 +81,8 @@ std::int32_t CivilClock::offsetAt(std::int64_t seconds) {
   const std::int64_t quarter = seconds >= 0 ? seconds / 900 : (seconds - 899) / 900;
   Slot& slot = cache_[static_cast<std::size_t>(quarter) % cache_.size()];
   if (slot.quarter != quarter) {
-    slot.minutes = zone_.offsetMinutes(Instant(std::chrono::duration_cast<Instant::duration>(std::chrono::seconds(seconds))));
+    slot.minutes = zone_.offsetMinutes(
+        Instant(std::chrono::duration_cast<Instant::duration>(std::chrono::seconds(seconds))));
     slot.quarter = quarter;
   }
   return slot.minutes;

@@ -8,7 +8,8 @@
 
 namespace tributary::collection {
 
-// A FHIR date, dateTime or instant as civil time of the collection's zone. What has no zone is taken as it stands.
+// A FHIR date, dateTime or instant as civil time of the collection's zone. What has no zone is taken as it
+// stands.
 class CivilClock {
  public:
   explicit CivilClock(const TimeZone& zone) : zone_(zone) {}
@@ -19,7 +20,8 @@ class CivilClock {
   std::string_view time(std::string_view text, std::array<char, 32>& buffer);
   // "2026-07-01T08:30:00"; a date alone comes back as it is.
   std::string_view dateTime(std::string_view text, std::array<char, 32>& buffer);
-  // Whole minutes from one to the other, rounded to the nearest; nullopt where one has no time or the end is earlier.
+  // Whole minutes from one to the other, rounded to the nearest; nullopt where one has no time or the end is
+  // earlier.
   static std::optional<std::int64_t> minutesBetween(std::string_view from, std::string_view to);
 
  private:

@@ -11,17 +11,22 @@ constexpr std::string_view kManifest = "collection.json";
 
 // The wider meaning of a period: does [a, b] touch the window? Empty bounds are open.
 bool touches(std::string_view start, std::string_view end, const Window& window) {
-  return (start.empty() || window.end.empty() || start.substr(0, 10) <= std::string_view(window.end).substr(0, 10)) &&
-         (end.empty() || window.start.empty() || end.substr(0, 10) >= std::string_view(window.start).substr(0, 10));
+  return (start.empty() || window.end.empty() ||
+          start.substr(0, 10) <= std::string_view(window.end).substr(0, 10)) &&
+         (end.empty() || window.start.empty() ||
+          end.substr(0, 10) >= std::string_view(window.start).substr(0, 10));
 }
 
 }  // namespace
 
 std::string_view gradeName(Grade grade) {
   switch (grade) {
-    case Grade::kWarning: return "warning";
-    case Grade::kRejectRecord: return "reject-record";
-    case Grade::kRejectFile: return "reject-file";
+    case Grade::kWarning:
+      return "warning";
+    case Grade::kRejectRecord:
+      return "reject-record";
+    case Grade::kRejectFile:
+      return "reject-file";
   }
   return "warning";
 }
@@ -29,21 +34,24 @@ std::string_view gradeName(Grade grade) {
 Collection::Collection(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 Collection::~Collection() = default;
 
-Result<std::shared_ptr<const Collection>> Collection::load(const std::filesystem::path& folder,
-                                                           std::shared_ptr<const terminology::Definitions> definitions,
-                                                           std::shared_ptr<const terminology::Terminology> terminology,
-                                                           const LoadOptions& options, std::vector<Issue>& issues) {
+Result<std::shared_ptr<const Collection>> Collection::load(
+    const std::filesystem::path& folder, std::shared_ptr<const terminology::Definitions> definitions,
+    std::shared_ptr<const terminology::Terminology> terminology, const LoadOptions& options,
+    std::vector<Issue>& issues) {
   Reporter reporter(issues);
   std::string text;
   const auto manifest = readJson(folder / kManifest, reporter, &text);
   if (manifest == nullptr) {
-    return fail(ErrorCode::kNotFound, "there is no readable " + std::string(kManifest) + " in " + folder.string());
+    return fail(ErrorCode::kNotFound,
+                "there is no readable " + std::string(kManifest) + " in " + folder.string());
   }
   const Json root = manifest->root();
   auto zone = TimeZone::find(root["timeZone"].text());
   if (!zone) {
-    reporter.fault(manifest->path, root["timeZone"], "the time zone is not known", "Write a name such as Europe/London.");
-    return fail(ErrorCode::kInvalidArgument, "the collection in " + folder.string() + " has no known time zone");
+    reporter.fault(manifest->path, root["timeZone"], "the time zone is not known",
+                   "Write a name such as Europe/London.");
+    return fail(ErrorCode::kInvalidArgument,
+                "the collection in " + folder.string() + " has no known time zone");
   }
   auto impl = std::make_unique<Impl>(*zone);
   impl->zone_name = root["timeZone"].string();
@@ -52,20 +60,23 @@ Result<std::shared_ptr<const Collection>> Collection::load(const std::filesystem
   Loader loader(folder, *impl, reporter);
   loader.load(*manifest, text, options);
   if (reporter.faults() != 0) {
-    const auto first = std::find_if(issues.begin(), issues.end(), [](const Issue& i) { return i.severity <= Severity::kError; });
+    const auto first = std::find_if(issues.begin(), issues.end(),
+                                    [](const Issue& i) { return i.severity <= Severity::kError; });
     return fail(ErrorCode::kInvalidArgument,
-                "the collection in " + folder.string() + " has " + std::to_string(reporter.faults()) + " faults, first " +
-                    first->path + ":" + std::to_string(first->line) + ": " + first->text);
+                "the collection in " + folder.string() + " has " + std::to_string(reporter.faults()) +
+                    " faults, first " + first->path + ":" + std::to_string(first->line) + ": " + first->text);
   }
   return std::shared_ptr<const Collection>(new Collection(std::move(impl)));
 }
 
-Result<std::vector<std::filesystem::path>> Collection::terminologyFolders(const std::filesystem::path& folder) {
+Result<std::vector<std::filesystem::path>> Collection::terminologyFolders(
+    const std::filesystem::path& folder) {
   std::vector<Issue> issues;
   Reporter reporter(issues);
   const auto manifest = readJson(folder / kManifest, reporter);
   if (manifest == nullptr) {
-    return fail(ErrorCode::kNotFound, "there is no readable " + std::string(kManifest) + " in " + folder.string());
+    return fail(ErrorCode::kNotFound,
+                "there is no readable " + std::string(kManifest) + " in " + folder.string());
   }
   std::vector<std::filesystem::path> out;
   for (const std::string_view name : {"profiles", "maps"}) {
@@ -74,18 +85,35 @@ Result<std::vector<std::filesystem::path>> Collection::terminologyFolders(const 
   return out;
 }
 
-std::string_view Collection::id() const { return impl_->id; }
-std::string_view Collection::title() const { return impl_->title; }
-std::string_view Collection::timeZone() const { return impl_->zone_name; }
-std::string_view Collection::contentHash() const { return impl_->hash; }
-std::span<const Table> Collection::tables() const { return impl_->tables; }
-std::span<const Rule> Collection::rules() const { return impl_->rules; }
-std::span<const Source> Collection::sources() const { return impl_->sources; }
-std::span<const std::string> Collection::resourceTypes() const { return impl_->resource_types; }
+std::string_view Collection::id() const {
+  return impl_->id;
+}
+std::string_view Collection::title() const {
+  return impl_->title;
+}
+std::string_view Collection::timeZone() const {
+  return impl_->zone_name;
+}
+std::string_view Collection::contentHash() const {
+  return impl_->hash;
+}
+std::span<const Table> Collection::tables() const {
+  return impl_->tables;
+}
+std::span<const Rule> Collection::rules() const {
+  return impl_->rules;
+}
+std::span<const Source> Collection::sources() const {
+  return impl_->sources;
+}
+std::span<const std::string> Collection::resourceTypes() const {
+  return impl_->resource_types;
+}
 
 std::optional<std::uint16_t> Collection::findTable(std::string_view code_or_name) const {
   for (std::size_t i = 0; i < impl_->tables.size(); ++i) {
-    if (impl_->tables[i].code == code_or_name || impl_->tables[i].name == code_or_name) return static_cast<std::uint16_t>(i);
+    if (impl_->tables[i].code == code_or_name || impl_->tables[i].name == code_or_name)
+      return static_cast<std::uint16_t>(i);
   }
   return std::nullopt;
 }
@@ -100,29 +128,42 @@ HeaderRow Collection::header(const Window& window) const {
   const Table& table = impl_->tables[impl_->header_table];
   for (const HeaderCell& cell : impl_->header) {
     switch (cell.from) {
-      case HeaderCell::From::kValue: out.cells.push_back(cell.text); break;
-      case HeaderCell::From::kSetting: out.cells.push_back(impl_->settings.at(cell.text)); break;
-      case HeaderCell::From::kStart: out.cells.push_back(window.start); break;
-      case HeaderCell::From::kEnd: out.cells.push_back(window.end); break;
-      case HeaderCell::From::kCreated: out.cells.push_back(window.created); break;
+      case HeaderCell::From::kValue:
+        out.cells.push_back(cell.text);
+        break;
+      case HeaderCell::From::kSetting:
+        out.cells.push_back(impl_->settings.at(cell.text));
+        break;
+      case HeaderCell::From::kStart:
+        out.cells.push_back(window.start);
+        break;
+      case HeaderCell::From::kEnd:
+        out.cells.push_back(window.end);
+        break;
+      case HeaderCell::From::kCreated:
+        out.cells.push_back(window.created);
+        break;
     }
   }
   // Whatever is wrong with the header costs the whole file.
   const std::vector<std::string_view> views(out.cells.begin(), out.cells.end());
   const auto complain = [&](const Check& check) {
     const Rule& rule = impl_->rules[check.rule];
-    out.issues.push_back(Issue{check.grade == Grade::kWarning ? Severity::kWarning : Severity::kError, rule.id,
-                               table.name + "." + rule.field, Issue::kNoOffset, 0, 0, rule.text,
+    out.issues.push_back(Issue{check.grade == Grade::kWarning ? Severity::kWarning : Severity::kError,
+                               rule.id, table.name + "." + rule.field, Issue::kNoOffset, 0, 0, rule.text,
                                "Check the settings of the collection and the window."});
   };
   const TablePlan& plan = impl_->table_plans[impl_->header_table];
   for (const Check& check : plan.cells) {
     const std::string_view cell = views[check.field];
     if (cell.empty() ? check.kind == RuleKind::kMandatory : !cellFits(check, cell)) complain(check);
-    if (check.kind == RuleKind::kCalendar && check.other != kNoField && cell.substr(0, 7) != views[check.other].substr(0, 7)) complain(check);
+    if (check.kind == RuleKind::kCalendar && check.other != kNoField &&
+        cell.substr(0, 7) != views[check.other].substr(0, 7))
+      complain(check);
   }
   for (const Check& check : plan.rows) {
-    if (check.kind != RuleKind::kCompare || views[check.field].empty() || views[check.other].empty()) continue;
+    if (check.kind != RuleKind::kCompare || views[check.field].empty() || views[check.other].empty())
+      continue;
     const auto order = views[check.field].substr(0, 10) <=> views[check.other].substr(0, 10);
     if (check.not_before ? order < 0 : order > 0) complain(check);
   }

@@ -18,15 +18,17 @@ void Projector::Impl::periods() {
     const auto cells = cellsOf(row);
     row.start = cells[period.start].substr(0, 10);
     row.end = period.kind == PeriodKind::kOn ? row.start
-              : period.end == kNoField      ? std::string_view{}
-                                            : cells[period.end].substr(0, 10);
+              : period.end == kNoField       ? std::string_view{}
+                                             : cells[period.end].substr(0, 10);
   }
   for (std::size_t t = 0; t < plan.tables.size(); ++t) {
     const PeriodPlan& period = plan.table_plans[t].period;
     if (period.kind != PeriodKind::kHull) continue;
     const auto& links = plan.table_plans[period.of].links;
-    const auto link = std::find_if(links.begin(), links.end(), [&](const Check& c) { return c.other_table == t; });
-    for (std::size_t r = rowsBegin(static_cast<std::uint16_t>(t)); r < rowsEnd(static_cast<std::uint16_t>(t)); ++r) {
+    const auto link =
+        std::find_if(links.begin(), links.end(), [&](const Check& c) { return c.other_table == t; });
+    for (std::size_t r = rowsBegin(static_cast<std::uint16_t>(t)); r < rowsEnd(static_cast<std::uint16_t>(t));
+         ++r) {
       rows_[r].start = rows_[r].end = kNever;
     }
     if (link == links.end()) continue;
@@ -37,7 +39,8 @@ void Projector::Impl::periods() {
       WorkRow& row = rows_[parent];
       const bool first = row.start == kNever;
       if (first || rows_[c].start < row.start) row.start = rows_[c].start;
-      if (first || rows_[c].end.empty() || (!row.end.empty() && rows_[c].end > row.end)) row.end = rows_[c].end;
+      if (first || rows_[c].end.empty() || (!row.end.empty() && rows_[c].end > row.end))
+        row.end = rows_[c].end;
     }
   }
   for (WorkRow& row : rows_) {
@@ -94,7 +97,8 @@ void Projector::Impl::encodeRow(std::uint32_t index, Row& out, bool lineage) {
       if (origin.condition) continue;
       const std::uint32_t document = documentOf(origin.document, row);
       if (document == kNone) continue;
-      const std::uint64_t journal = (document < subject_.size() ? subject_[document] : shared_[document - subject_.size()]).journal;
+      const std::uint64_t journal =
+          (document < subject_.size() ? subject_[document] : shared_[document - subject_.size()]).journal;
       std::size_t at = 0;
       while (at < known && journals[at] != journal) ++at;
       if (at == known) {
@@ -108,7 +112,6 @@ void Projector::Impl::encodeRow(std::uint32_t index, Row& out, bool lineage) {
       ++count;
     }
     body[count_at] = static_cast<char>(count);
-
   }
 
   std::string prefix;
@@ -125,8 +128,10 @@ void Projector::Impl::credit(std::uint32_t document, std::uint32_t row, bool goo
   DocumentState& state = documents_[document];
   if (state.last_row == row) return;
   state.last_row = row;
-  if (good) ++state.good;
-  else if (state.bad_row == kNone) state.bad_row = row;
+  if (good)
+    ++state.good;
+  else if (state.bad_row == kNone)
+    state.bad_row = row;
 }
 
 void Projector::Impl::outcomes() {
@@ -204,7 +209,8 @@ void Projector::Impl::finish(const ProjectOptions& options) {
   }
   out_rows_.assign(rows_.size(), Row{});
   sorted_issues_.clear();
-  std::stable_sort(issues_.begin(), issues_.end(), [](const RowIssue& a, const RowIssue& b) { return a.row < b.row; });
+  std::stable_sort(issues_.begin(), issues_.end(),
+                   [](const RowIssue& a, const RowIssue& b) { return a.row < b.row; });
   std::size_t next = 0;
   for (std::size_t r = 0; r < rows_.size(); ++r) {
     const WorkRow& row = rows_[r];
@@ -240,7 +246,8 @@ Result<Projection> Projector::Impl::project(std::span<const Input> subject, std:
     if (plan.tables[t].scope != options.scope) continue;
     runTable(static_cast<std::uint16_t>(t));
     mergeTable(static_cast<std::uint16_t>(t));
-    for (std::size_t r = table_rows_[t].first; r < table_rows_[t].second; ++r) checkRow(static_cast<std::uint32_t>(r));
+    for (std::size_t r = table_rows_[t].first; r < table_rows_[t].second; ++r)
+      checkRow(static_cast<std::uint32_t>(r));
     if (!plan.table_plans[t].singles.empty()) checkSingles(static_cast<std::uint16_t>(t));
   }
   for (std::size_t t = 0; t < plan.tables.size(); ++t) {
@@ -251,7 +258,8 @@ Result<Projection> Projector::Impl::project(std::span<const Input> subject, std:
   return Projection{out_rows_, sorted_issues_, out_outcomes_};
 }
 
-Projector::Projector(std::shared_ptr<const Collection> collection) : impl_(std::make_unique<Impl>(std::move(collection))) {}
+Projector::Projector(std::shared_ptr<const Collection> collection)
+    : impl_(std::make_unique<Impl>(std::move(collection))) {}
 Projector::~Projector() = default;
 Projector::Projector(Projector&&) noexcept = default;
 Projector& Projector::operator=(Projector&&) noexcept = default;

@@ -8,7 +8,8 @@
 
 namespace tributary::collection {
 
-// A value of a JSON file that is held in a Document; empty where there is none, so that chains need no checks.
+// A value of a JSON file that is held in a Document; empty where there is none, so that chains need no
+// checks.
 class Json {
  public:
   Json() = default;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/file.h"
 #include "base/hash.h"
 
 namespace tributary::collection {
@@ -29,16 +30,19 @@ std::optional<Scope> scopeOf(std::string_view text) {
 
 std::uint16_t Loader::table(const Json& name) {
   for (std::size_t i = 0; i < impl_.tables.size(); ++i) {
-    if (impl_.tables[i].name == name.text() || impl_.tables[i].code == name.text()) return static_cast<std::uint16_t>(i);
+    if (impl_.tables[i].name == name.text() || impl_.tables[i].code == name.text())
+      return static_cast<std::uint16_t>(i);
   }
-  reporter_.fault(manifest_->path, name, "there is no table '" + name.string() + "'", "Name a table of the collection.");
+  reporter_.fault(manifest_->path, name, "there is no table '" + name.string() + "'",
+                  "Name a table of the collection.");
   return kNoTable;
 }
 
 std::uint16_t Loader::field(std::uint16_t of, const Json& name) {
   if (of == kNoTable || !name) return kNoField;
   if (const auto found = indexOf(impl_.tables[of].fields, name.text())) return *found;
-  reporter_.fault(manifest_->path, name, "there is no field '" + name.string() + "' in " + impl_.tables[of].name,
+  reporter_.fault(manifest_->path, name,
+                  "there is no field '" + name.string() + "' in " + impl_.tables[of].name,
                   "Name a field of the table, letter by letter.");
   return kNoField;
 }
@@ -74,6 +78,16 @@ void Loader::load(const JsonFile& manifest, std::string_view manifest_text, cons
     include(name);
     include(value);
   }
+  // Concept maps and code lists change what comes out, too.
+  for (const std::string_view name : {"profiles", "maps"}) {
+    std::set<std::filesystem::path> files;
+    std::error_code code;
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(joinPath(folder_, root[name].text()), code)) {
+      if (entry.path().extension() == ".json") files.insert(entry.path());
+    }
+    for (const auto& file : files) include(sha256Hex(readFile(file).value_or(std::string())));
+  }
   impl_.hash = sha256Hex(hashed_);
 }
 
@@ -90,12 +104,14 @@ void Loader::settings(const Json& list, const LoadOptions& options) {
     const auto given = options.settings.find(name);
     if (given != options.settings.end()) value = given->second;
     if (value.empty() && item["required"].isTrue()) {
-      reporter_.fault(manifest_->path, item, "the setting '" + name + "' is needed: " + item["description"].string(),
+      reporter_.fault(manifest_->path, item,
+                      "the setting '" + name + "' is needed: " + item["description"].string(),
                       "Set it under [collection.settings].");
     } else if (const Json pattern = item["pattern"]) {
       const auto compiled = Pattern::compile(pattern.text());
       if (!compiled || !compiled->matches(value)) {
-        reporter_.fault(manifest_->path, item, "the setting '" + name + "' does not have its form: " + pattern.string(),
+        reporter_.fault(manifest_->path, item,
+                        "the setting '" + name + "' does not have its form: " + pattern.string(),
                         "Correct it under [collection.settings].");
       }
     }
@@ -117,11 +133,14 @@ void Loader::tables(const Json& root) {
   const auto add = [&](const Json& name, std::optional<Scope> scope) {
     auto index = static_cast<std::uint16_t>(impl_.tables.size());
     std::string text;
-    auto file = readJson(std::filesystem::path(profiles) / ("StructureDefinition-" + prefix + name.string() + ".json"),
-                         reporter_, &text);
+    auto file = readJson(
+        std::filesystem::path(profiles) / ("StructureDefinition-" + prefix + name.string() + ".json"),
+        reporter_, &text);
     if (file == nullptr) return;
     include(text);
-    if (!scope) return reporter_.fault(manifest_->path, name, "the scope of the table is not known", "Write patient or provider.");
+    if (!scope)
+      return reporter_.fault(manifest_->path, name, "the scope of the table is not known",
+                             "Write patient or provider.");
     auto read = readModel(*file, index, impl_, reporter_);
     files_.push_back(std::move(file));
     if (!read) return;
@@ -150,7 +169,8 @@ void Loader::tables(const Json& root) {
         found = true;
       }
     }
-    if (!found) reporter_.fault(manifest_->path, held, "there is no field " + std::string(path), "Write Table.Field.");
+    if (!found)
+      reporter_.fault(manifest_->path, held, "there is no field " + std::string(path), "Write Table.Field.");
   }
 }
 
@@ -161,7 +181,8 @@ void Loader::header(const Json& cells) {
     if (cell["setting"]) {
       plan = {HeaderCell::From::kSetting, cell["setting"].string()};
       if (!impl_.settings.contains(plan.text)) {
-        reporter_.fault(manifest_->path, cell, "there is no setting '" + plan.text + "'", "Name one of the settings.");
+        reporter_.fault(manifest_->path, cell, "there is no setting '" + plan.text + "'",
+                        "Name one of the settings.");
       }
     } else if (cell["window"]) {
       const std::string_view which = cell["window"].text();
@@ -220,7 +241,8 @@ void Loader::source(const Json& entry, const std::string& views_folder, std::uin
   for (const Json& by : entry["unlessReferencedBy"].items()) {
     plan.suppressions.push_back({by["resource"].string(), fhir::findName(by["element"].text())});
   }
-  for (const auto& variable : variables_) plan.uses_settings |= text.find('%' + variable.name) != std::string::npos;
+  for (const auto& variable : variables_)
+    plan.uses_settings |= text.find('%' + variable.name) != std::string::npos;
   columns(plan, *file);
   filters(plan, *file);
   impl_.sources.push_back(Source{name, path, resource, table, plan.mode == Mode::kFill});
@@ -238,8 +260,10 @@ void Loader::columns(SourcePlan& plan, const JsonFile& file) {
     } else if (!described[i].name.starts_with("helper_")) {
       const auto found = indexOf(impl_.tables[plan.table].fields, described[i].name);
       if (!found) {
-        reporter_.fault(file.path, file.root(), "the column '" + described[i].name + "' is no field of " + impl_.tables[plan.table].name,
-                        "Name the columns as the table does; helpers begin with helper_.");
+        reporter_.fault(
+            file.path, file.root(),
+            "the column '" + described[i].name + "' is no field of " + impl_.tables[plan.table].name,
+            "Name the columns as the table does; helpers begin with helper_.");
       } else {
         column.field = *found;
       }
@@ -249,9 +273,11 @@ void Loader::columns(SourcePlan& plan, const JsonFile& file) {
   }
 }
 
-void Loader::tagged(ColumnPlan& column, const views::Column& described, const SourcePlan& plan, const JsonFile& file) {
+void Loader::tagged(ColumnPlan& column, const views::Column& described, const SourcePlan& plan,
+                    const JsonFile& file) {
   const auto fault = [&](std::string text) {
-    reporter_.fault(file.path, file.root(), "column '" + described.name + "': " + std::move(text), "See gateway/collection/README.md for the tags.");
+    reporter_.fault(file.path, file.root(), "column '" + described.name + "': " + std::move(text),
+                    "See gateway/collection/README.md for the tags.");
   };
   const auto columnOf = [&](std::string_view name) -> std::uint16_t {
     const auto all = plan.view->columns();
@@ -262,9 +288,12 @@ void Loader::tagged(ColumnPlan& column, const views::Column& described, const So
     return 0;
   };
   for (const auto& [name, value] : described.tags) {
-    if (name == "tributary/civil-date") column.convert = Convert::kDate;
-    else if (name == "tributary/civil-time") column.convert = Convert::kTime;
-    else if (name == "tributary/civil-datetime") column.convert = Convert::kDateTime;
+    if (name == "tributary/civil-date")
+      column.convert = Convert::kDate;
+    else if (name == "tributary/civil-time")
+      column.convert = Convert::kTime;
+    else if (name == "tributary/civil-datetime")
+      column.convert = Convert::kDateTime;
     else if (name == "tributary/short-id") {
       column.convert = Convert::kShortId;
       column.limit = 0;
@@ -274,12 +303,17 @@ void Loader::tagged(ColumnPlan& column, const views::Column& described, const So
       column.convert = Convert::kMinutes;
       const std::size_t comma = value.find(',');
       column.start = columnOf(std::string_view(value).substr(0, comma));
-      column.end = columnOf(comma == std::string::npos ? std::string_view{} : std::string_view(value).substr(comma + 1));
+      column.end = columnOf(comma == std::string::npos ? std::string_view{}
+                                                       : std::string_view(value).substr(comma + 1));
     } else if (name == "tributary/merge") {
-      if (value == "min") column.merge = Merge::kLeast;
-      else if (value == "max") column.merge = Merge::kMost;
-      else if (value == "max-if-all") column.merge = Merge::kMostIfAll;
-      else if (value != "first") fault("tributary/merge is first, min, max or max-if-all");
+      if (value == "min")
+        column.merge = Merge::kLeast;
+      else if (value == "max")
+        column.merge = Merge::kMost;
+      else if (value == "max-if-all")
+        column.merge = Merge::kMostIfAll;
+      else if (value != "first")
+        fault("tributary/merge is first, min, max or max-if-all");
     } else if (name.starts_with("tributary/")) {
       fault("the tag '" + name + "' is not known");
     }
@@ -308,17 +342,30 @@ void Loader::checks() {
       Check& check = pending.check;
       if (!impl_.tables[t].fields[check.field].sent) continue;
       switch (check.kind) {
-        case RuleKind::kParent: break;
-        case RuleKind::kCompare: compare(pending, static_cast<std::uint16_t>(t)); break;
+        case RuleKind::kParent:
+          break;
+        case RuleKind::kCompare:
+          compare(pending, static_cast<std::uint16_t>(t));
+          break;
         case RuleKind::kImplies:
-        case RuleKind::kDomain: plan.rows.push_back(std::move(check)); break;
-        case RuleKind::kUnique: plan.uniques.push_back(std::move(check)); break;
-        case RuleKind::kSingle: plan.singles.push_back(std::move(check)); break;
-        case RuleKind::kDistinct: break;  // over the whole file: checkFile
-        default: plan.cells.push_back(std::move(check));
+        case RuleKind::kDomain:
+          plan.rows.push_back(std::move(check));
+          break;
+        case RuleKind::kUnique:
+          plan.uniques.push_back(std::move(check));
+          break;
+        case RuleKind::kSingle:
+          plan.singles.push_back(std::move(check));
+          break;
+        case RuleKind::kDistinct:
+          plan.distincts.push_back(std::move(check));
+          break;
+        default:
+          plan.cells.push_back(std::move(check));
       }
     }
-    std::stable_sort(plan.cells.begin(), plan.cells.end(), [](const Check& a, const Check& b) { return a.field < b.field; });
+    std::stable_sort(plan.cells.begin(), plan.cells.end(),
+                     [](const Check& a, const Check& b) { return a.field < b.field; });
   }
 }
 
@@ -335,7 +382,8 @@ void Loader::link(PendingCheck& pending, std::uint16_t t) {
     impl_.table_plans[t].links.push_back(pending.check);
     return;
   }
-  reporter_.fault(pending.file->path, pending.at, "there is no field " + pending.parent + " to look for", "Write Table.Field.");
+  reporter_.fault(pending.file->path, pending.at, "there is no field " + pending.parent + " to look for",
+                  "Write Table.Field.");
 }
 
 void Loader::compare(PendingCheck& pending, std::uint16_t t) {
@@ -343,7 +391,9 @@ void Loader::compare(PendingCheck& pending, std::uint16_t t) {
   TablePlan& plan = impl_.table_plans[t];
   const std::string_view other = pending.other;
   if (other.starts_with('$')) {
-    check.anchor = other == "$start" ? Anchor::kWindowStart : other == "$end" ? Anchor::kWindowEnd : Anchor::kCreated;
+    check.anchor = other == "$start" ? Anchor::kWindowStart
+                   : other == "$end" ? Anchor::kWindowEnd
+                                     : Anchor::kCreated;
     plan.windows.push_back(std::move(check));
     return;
   }
@@ -375,7 +425,8 @@ void Loader::groups(const Json& list) {
     const auto grade = parseGrade(item["grade"].text());
     if (parent == kNoTable || needs == kNoTable) continue;
     const auto& links = impl_.table_plans[needs].links;
-    const auto found = std::find_if(links.begin(), links.end(), [&](const Check& c) { return c.other_table == parent; });
+    const auto found =
+        std::find_if(links.begin(), links.end(), [&](const Check& c) { return c.other_table == parent; });
     if (found == links.end() || !grade) {
       reporter_.fault(manifest_->path, item, "the group has no grade, or its tables are not linked",
                       "Give a grade; the needed table must have a parent rule to the other.");
@@ -386,8 +437,9 @@ void Loader::groups(const Json& list) {
     plan.grade = *grade;
     plan.needs = needs;
     plan.link = static_cast<std::uint16_t>(found - links.begin());
-    impl_.rules.push_back(Rule{item["id"].string(), false, "group", *grade, parent, impl_.tables[parent].fields[found->other].name,
-                               item["text"].string(), item["confidence"].text().starts_with("stated") ? "stated" : "inferred"});
+    impl_.rules.push_back(Rule{item["id"].string(), false, "group", *grade, parent,
+                               impl_.tables[parent].fields[found->other].name, item["text"].string(),
+                               item["confidence"].text().starts_with("stated") ? "stated" : "inferred"});
     impl_.table_plans[parent].groups.push_back(plan);
   }
 }
@@ -401,8 +453,10 @@ void Loader::periods(const Json& root) {
     const std::string_view kind = period["kind"].text();
     plan.period.start = field(t, period["start"]);
     plan.period.end = field(t, period["end"]);
-    if (kind == "on") plan.period.kind = PeriodKind::kOn;
-    else if (kind == "open") plan.period.kind = PeriodKind::kOpen;
+    if (kind == "on")
+      plan.period.kind = PeriodKind::kOn;
+    else if (kind == "open")
+      plan.period.kind = PeriodKind::kOpen;
     else if (kind == "hull") {
       plan.period.kind = PeriodKind::kHull;
       plan.period.of = table(period["of"]);
@@ -412,14 +466,17 @@ void Loader::periods(const Json& root) {
         if (!plan.links[i].optional) plan.period_link = static_cast<std::uint16_t>(i);
       }
       if (plan.period_link == kNoField) {
-        reporter_.fault(manifest_->path, period, "the table has no parent to take its period from", "Give it a kind of its own.");
+        reporter_.fault(manifest_->path, period, "the table has no parent to take its period from",
+                        "Give it a kind of its own.");
       }
     } else if (kind != "always") {
-      reporter_.fault(manifest_->path, entry, "the period of the table is not known", "Write always, on, open, parent or hull.");
+      reporter_.fault(manifest_->path, entry, "the period of the table is not known",
+                      "Write always, on, open, parent or hull.");
     }
     const bool needs_start = plan.period.kind == PeriodKind::kOn || plan.period.kind == PeriodKind::kOpen;
     if (needs_start && plan.period.start == kNoField) {
-      reporter_.fault(manifest_->path, period, "the period has no start", "Name the field that dates the row.");
+      reporter_.fault(manifest_->path, period, "the period has no start",
+                      "Name the field that dates the row.");
     }
   }
 }

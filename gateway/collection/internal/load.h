@@ -25,7 +25,8 @@ class Loader {
   void sources(const Json& root);
   void source(const Json& entry, const std::string& scope, std::uint16_t table);
   void columns(SourcePlan& plan, const JsonFile& file);
-  void tagged(ColumnPlan& column, const views::Column& described, const SourcePlan& plan, const JsonFile& file);
+  void tagged(ColumnPlan& column, const views::Column& described, const SourcePlan& plan,
+              const JsonFile& file);
   void filters(SourcePlan& plan, const JsonFile& file);
   void checks();
   void link(PendingCheck& pending, std::uint16_t table);

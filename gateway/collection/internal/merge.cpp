@@ -4,7 +4,8 @@
 
 namespace tributary::collection {
 
-// Rows of one key stand in the order of the table's sources, and within a source in the order of the resources.
+// Rows of one key stand in the order of the table's sources, and within a source in the order of the
+// resources.
 void Projector::Impl::mergeTable(std::uint16_t table) {
   const Table& described = plan.tables[table];
   table_rows_[table].first = rows_.size();
@@ -15,7 +16,8 @@ void Projector::Impl::mergeTable(std::uint16_t table) {
   const std::size_t scratch = key_cells.size();
   for (std::size_t r = table_raw_; r < raw_.size(); ++r) {
     key_cells.resize(scratch + described.fields.size());
-    for (std::size_t f = 0; f < described.fields.size(); ++f) key_cells[scratch + f] = raw_cells_[raw_[r].cells + f].text;
+    for (std::size_t f = 0; f < described.fields.size(); ++f)
+      key_cells[scratch + f] = raw_cells_[raw_[r].cells + f].text;
     const std::string_view key = keyOf(table, std::span(key_cells).subspan(scratch), raw_[r].document);
     const auto next = static_cast<std::uint32_t>(heads_.size());
     const std::uint32_t group = groups_.at(key, next);
@@ -33,8 +35,10 @@ void Projector::Impl::mergeTable(std::uint16_t table) {
   table_rows_[table].second = rows_.size();
 }
 
-// Key columns joined with '|'. Without its first column there is no key: such a row stands alone, under its resource.
-std::string_view Projector::Impl::keyOf(std::uint16_t table, std::span<const std::string_view> cells, std::uint32_t document) {
+// Key columns joined with '|'. Without its first column there is no key: such a row stands alone, under its
+// resource.
+std::string_view Projector::Impl::keyOf(std::uint16_t table, std::span<const std::string_view> cells,
+                                        std::uint32_t document) {
   const auto& key = plan.tables[table].key;
   scratch_.clear();
   if (cells[key.front()].empty()) {
@@ -76,7 +80,8 @@ void Projector::Impl::mergeGroup(std::uint16_t table, std::uint32_t first) {
     for (std::size_t f = 0; f < fields && same; ++f) {
       same = raw_cells_[raw_[r].cells + f].text == raw_cells_[raw_[base].cells + f].text;
     }
-    if (same && (plan.table_plans[table].uniques.empty() || raw_[r].document == raw_[base].document)) continue;
+    if (same && (plan.table_plans[table].uniques.empty() || raw_[r].document == raw_[base].document))
+      continue;
     addRow(table, r, first, true);
     scratch_.assign(rows_[begin].key);
     scratch_ += '#';
@@ -86,10 +91,10 @@ void Projector::Impl::mergeGroup(std::uint16_t table, std::uint32_t first) {
   }
 }
 
-// The cell of a source in a group: the first that is filled, newest first, or as the column's merge rule says. With
-// `only`, that row alone speaks for its source.
-RawCell Projector::Impl::pick(const SourcePlan& source, std::size_t field, std::uint32_t group, std::uint32_t only,
-                              bool& aggregated) {
+// The cell of a source in a group: the first that is filled, newest first, or as the column's merge rule
+// says. With `only`, that row alone speaks for its source.
+RawCell Projector::Impl::pick(const SourcePlan& source, std::size_t field, std::uint32_t group,
+                              std::uint32_t only, bool& aggregated) {
   Merge merge = Merge::kFirst;
   for (const ColumnPlan& column : source.columns) {
     if (column.field == field) merge = column.merge;

@@ -57,7 +57,8 @@ class CheckReader {
   CheckReader(const Table& table, const Collection::Impl& impl, Reporter& reporter, const JsonFile& file)
       : table_(table), impl_(impl), reporter_(reporter), file_(file) {}
 
-  std::optional<PendingCheck> read(std::string_view kind, std::uint16_t field, const Json& p, const Json& at) {
+  std::optional<PendingCheck> read(std::string_view kind, std::uint16_t field, const Json& p,
+                                   const Json& at) {
     at_ = at;
     const auto rule_kind = ruleKind(kind);
     if (!rule_kind) return fault("the kind of rule '" + std::string(kind) + "' is not known");
@@ -72,7 +73,8 @@ class CheckReader {
 
  private:
   std::nullopt_t fault(std::string text) {
-    reporter_.fault(file_.path, at_, std::move(text), "See gateway/collection/README.md for the rules and their parameters.");
+    reporter_.fault(file_.path, at_, std::move(text),
+                    "See gateway/collection/README.md for the rules and their parameters.");
     return std::nullopt;
   }
 
@@ -87,14 +89,22 @@ class CheckReader {
   bool fill(PendingCheck& out, const Json& p) {
     Check& c = out.check;
     switch (c.kind) {
-      case RuleKind::kFormat: return format(c, p);
-      case RuleKind::kCode: return codes(c, p);
-      case RuleKind::kPattern: return (c.pattern = pattern(p["pattern"])) != nullptr;
-      case RuleKind::kEquals: return equals(c, p);
-      case RuleKind::kCheckDigit: return checkDigit(c, p);
-      case RuleKind::kCalendar: return calendar(c, p);
-      case RuleKind::kDomain: return domains(c, p);
-      case RuleKind::kImplies: return conditions(p["when"], c.when) && conditions(p["then"], c.then);
+      case RuleKind::kFormat:
+        return format(c, p);
+      case RuleKind::kCode:
+        return codes(c, p);
+      case RuleKind::kPattern:
+        return (c.pattern = pattern(p["pattern"])) != nullptr;
+      case RuleKind::kEquals:
+        return equals(c, p);
+      case RuleKind::kCheckDigit:
+        return checkDigit(c, p);
+      case RuleKind::kCalendar:
+        return calendar(c, p);
+      case RuleKind::kDomain:
+        return domains(c, p);
+      case RuleKind::kImplies:
+        return conditions(p["when"], c.when) && conditions(p["then"], c.then);
       case RuleKind::kSingle:
         for (const Json& by : p["by"].items()) c.by.push_back(fieldOf(by.text()));
         return conditions(p["when"], c.when) && std::find(c.by.begin(), c.by.end(), kNoField) == c.by.end();
@@ -108,22 +118,31 @@ class CheckReader {
         out.parent = p["parent"].string();
         c.optional = p["optional"].isTrue();
         return true;
-      case RuleKind::kDistinct: return (c.other = fieldOf(p["by"].text())) != kNoField;
+      case RuleKind::kDistinct:
+        return (c.other = fieldOf(p["by"].text())) != kNoField;
       case RuleKind::kMandatory:
-      case RuleKind::kUnique: return true;
+      case RuleKind::kUnique:
+        return true;
     }
     return true;
   }
 
   bool format(Check& c, const Json& p) {
     const std::string_view form = p["form"].text();
-    if (form == "date") c.form = Form::kDate;
-    else if (form == "time") c.form = Form::kTime;
-    else if (form == "datetime") c.form = Form::kDateTime;
-    else if (form == "decimal") c.form = Form::kDecimal;
-    else if (form == "n") c.form = Form::kNumeric;
-    else if (form == "an") c.form = Form::kAlphanumeric;
-    else return fault("the form '" + std::string(form) + "' is not known"), false;
+    if (form == "date")
+      c.form = Form::kDate;
+    else if (form == "time")
+      c.form = Form::kTime;
+    else if (form == "datetime")
+      c.form = Form::kDateTime;
+    else if (form == "decimal")
+      c.form = Form::kDecimal;
+    else if (form == "n")
+      c.form = Form::kNumeric;
+    else if (form == "an")
+      c.form = Form::kAlphanumeric;
+    else
+      return fault("the form '" + std::string(form) + "' is not known"), false;
     c.least = static_cast<std::uint32_t>(p[c.form == Form::kDecimal ? "whole" : "min"].integer(0));
     c.most = static_cast<std::uint32_t>(p[c.form == Form::kDecimal ? "fraction" : "max"].integer(0));
     return true;
@@ -133,7 +152,8 @@ class CheckReader {
     auto set = std::make_shared<TextSet>();
     for (const auto& coding : impl_.terminology->expand(p["valueSet"].text())) set->emplace(coding.code);
     if (set->empty()) {
-      reporter_.warning(file_.path, at_, "the value set " + p["valueSet"].string() + " has no codes here: not checked",
+      reporter_.warning(file_.path, at_,
+                        "the value set " + p["valueSet"].string() + " has no codes here: not checked",
                         "Add the value set to the profiles of the collection.");
       return false;
     }
@@ -155,14 +175,16 @@ class CheckReader {
     c.value = p["value"].string();
     if (const Json setting = p["setting"]) {
       const auto found = impl_.settings.find(setting.string());
-      if (found == impl_.settings.end()) return fault("there is no setting '" + setting.string() + "'"), false;
+      if (found == impl_.settings.end())
+        return fault("there is no setting '" + setting.string() + "'"), false;
       c.value = found->second;
     }
     return true;
   }
 
   bool checkDigit(Check& c, const Json& p) {
-    if (p["algorithm"].text() != "modulus-11") return fault("the algorithm of the check digit is not known"), false;
+    if (p["algorithm"].text() != "modulus-11")
+      return fault("the algorithm of the check digit is not known"), false;
     c.value = p["algorithm"].string();
     c.most = static_cast<std::uint32_t>(p["length"].integer(0));
     for (const Json& barred : p["barred"].items()) c.barred.push_back(barred.string());
@@ -214,8 +236,9 @@ class CheckReader {
   Json at_;
 };
 
-void readRules(const Json& element, std::uint16_t field, std::uint16_t table, Model& model, Collection::Impl& impl,
-               Reporter& reporter, const JsonFile& file, std::vector<std::unique_ptr<fhir::Document>>& scratch) {
+void readRules(const Json& element, std::uint16_t field, std::uint16_t table, Model& model,
+               Collection::Impl& impl, Reporter& reporter, const JsonFile& file,
+               std::vector<std::unique_ptr<fhir::Document>>& scratch) {
   fhir::JsonReader reader;
   CheckReader checks(model.table, impl, reporter, file);
   for (const Json& constraint : element["constraint"].items()) {
@@ -244,9 +267,10 @@ void readRules(const Json& element, std::uint16_t field, std::uint16_t table, Mo
     check->check.rule = static_cast<std::uint32_t>(impl.rules.size());
     check->check.grade = *grade;
     const Json national = part(rule, "national-id");
-    impl.rules.push_back(Rule{national ? national.string() : constraint["key"].string(), static_cast<bool>(national),
-                              part(rule, "kind").string(), *grade, table, model.table.fields[field].name,
-                              constraint["human"].string(), part(rule, "mark").string()});
+    impl.rules.push_back(Rule{national ? national.string() : constraint["key"].string(),
+                              static_cast<bool>(national), part(rule, "kind").string(), *grade, table,
+                              model.table.fields[field].name, constraint["human"].string(),
+                              part(rule, "mark").string()});
     model.checks.push_back(std::move(*check));
   }
 }
@@ -271,6 +295,7 @@ std::unique_ptr<JsonFile> readJson(const std::filesystem::path& path, Reporter& 
   fhir::JsonReader reader;
   fhir::ReadOptions options;
   options.own_text = true;
+  options.any_value = true;  // lists of expected issues
   if (auto read = reader.read(*bytes, file->document, options); !read) {
     Issue issue = std::move(read).error();
     issue.path = path.string();
@@ -281,7 +306,8 @@ std::unique_ptr<JsonFile> readJson(const std::filesystem::path& path, Reporter& 
   return file;
 }
 
-std::optional<Model> readModel(const JsonFile& file, std::uint16_t table, Collection::Impl& impl, Reporter& reporter) {
+std::optional<Model> readModel(const JsonFile& file, std::uint16_t table, Collection::Impl& impl,
+                               Reporter& reporter) {
   const Json root = file.root();
   Model model;
   model.table.code = extensionValue(root, "table-code").string();
@@ -303,10 +329,12 @@ std::optional<Model> readModel(const JsonFile& file, std::uint16_t table, Collec
     field.type = types.empty() ? CellType::kText : typeOf(types.front()["code"].text());
     field.mandation = mandationOf(extensionValue(elements[i], "mandation").text());
     field.format = extensionValue(elements[i], "format").string();
-    if (elements[i]["binding"]["strength"].text() != "example") field.value_set = elements[i]["binding"]["valueSet"].string();
+    if (elements[i]["binding"]["strength"].text() != "example")
+      field.value_set = elements[i]["binding"]["valueSet"].string();
     field.sent = field.mandation != Mandation::kRemoved;
     model.table.fields.push_back(std::move(field));
   }
+  model.table.key_stated = extensionValue(root, "key-mark").text() == "stated";
   std::string_view key = extensionValue(root, "key").text();
   while (!key.empty()) {
     const std::string_view name = key.substr(0, key.find(','));
@@ -314,7 +342,8 @@ std::optional<Model> readModel(const JsonFile& file, std::uint16_t table, Collec
     const auto found = std::find_if(model.table.fields.begin(), model.table.fields.end(),
                                     [&](const Field& f) { return f.name == name; });
     if (found == model.table.fields.end()) {
-      reporter.fault(file.path, root, "the key names a field that is not there: " + std::string(name), "Correct collection-key.");
+      reporter.fault(file.path, root, "the key names a field that is not there: " + std::string(name),
+                     "Correct collection-key.");
       continue;
     }
     model.table.key.push_back(static_cast<std::uint16_t>(found - model.table.fields.begin()));

@@ -18,13 +18,14 @@ struct JsonFile {
   Json root() const { return Json(document); }
 };
 // nullptr, and a fault, when it cannot be read.
-std::unique_ptr<JsonFile> readJson(const std::filesystem::path& path, Reporter& reporter, std::string* text = nullptr);
+std::unique_ptr<JsonFile> readJson(const std::filesystem::path& path, Reporter& reporter,
+                                   std::string* text = nullptr);
 
 // A check as the logical model states it; links to other tables are resolved when all tables are known.
 struct PendingCheck {
   Check check;
-  std::string parent;      // "CYP001.LocalPatientID"
-  std::string other;       // compare: field, "CYP101.field" or "$start"
+  std::string parent;  // "CYP001.LocalPatientID"
+  std::string other;   // compare: field, "CYP101.field" or "$start"
   Json at;
   const JsonFile* file = nullptr;
 };
@@ -34,8 +35,10 @@ struct Model {
   std::vector<PendingCheck> checks;
 };
 
-// Reads the logical model of a table: StructureDefinition with our collection-… extensions. Rules are appended to `impl`.
-std::optional<Model> readModel(const JsonFile& file, std::uint16_t table, Collection::Impl& impl, Reporter& reporter);
+// Reads the logical model of a table: StructureDefinition with our collection-… extensions. Rules are
+// appended to `impl`.
+std::optional<Model> readModel(const JsonFile& file, std::uint16_t table, Collection::Impl& impl,
+                               Reporter& reporter);
 
 std::optional<Grade> parseGrade(std::string_view text);
 

@@ -24,11 +24,12 @@ struct ColumnPlan {
   std::uint16_t field = kNoField;  // kNoField: a helper ("helper_start")
   Convert convert = Convert::kNone;
   Merge merge = Merge::kFirst;
-  std::uint16_t limit = 0;         // kShortId: most characters
+  std::uint16_t limit = 0;           // kShortId: most characters
   std::uint16_t start = 0, end = 0;  // kMinutes: the columns to measure between
 };
 
-// create: makes rows. combine: makes rows, those with one key are one. fill: only adds to rows of other sources.
+// create: makes rows. combine: makes rows, those with one key are one. fill: only adds to rows of other
+// sources.
 enum class Mode : std::uint8_t { kCreate, kCombine, kFill };
 
 // Rows of resources that such an element of a resource with rows in the same table refers to are left out.
@@ -41,15 +42,14 @@ struct SourcePlan {
   std::shared_ptr<const views::View> view;
   std::uint16_t index = 0, table = 0;
   Mode mode = Mode::kCreate;
-  std::uint16_t type = 0;              // index into Impl::types
-  std::vector<ColumnPlan> columns;     // as View::columns()
+  std::uint16_t type = 0;           // index into Impl::types
+  std::vector<ColumnPlan> columns;  // as View::columns()
   std::uint16_t order_column = kNoField;
   std::vector<std::string> filter_ids, filter_reasons;  // as View::where()
   std::string suppressed_id;
-  bool uses_settings = false;          // some expression names %provider or another setting
+  bool uses_settings = false;  // some expression names %provider or another setting
   std::vector<Suppression> suppressions;
 };
-
 
 enum class PeriodKind : std::uint8_t { kAlways, kOn, kOpen, kParent, kHull };
 
@@ -64,18 +64,19 @@ struct GroupPlan {
   std::uint32_t rule = 0;
   Grade grade = Grade::kRejectRecord;
   std::uint16_t needs = kNoTable;
-  std::uint16_t link = 0;       // which link of the child table leads here
+  std::uint16_t link = 0;  // which link of the child table leads here
 };
 
 struct TablePlan {
   std::vector<std::uint16_t> sources;
-  std::vector<Check> cells;     // one cell each, in order of fields
-  std::vector<Check> rows;      // several cells of a row
-  std::vector<Check> windows;   // need a window
-  std::vector<Check> links;     // kParent
+  std::vector<Check> cells;               // one cell each, in order of fields
+  std::vector<Check> rows;                // several cells of a row
+  std::vector<Check> windows;             // need a window
+  std::vector<Check> links;               // kParent
   std::vector<std::uint16_t> link_slots;  // as links
-  std::vector<Check> compares;  // with a parent's cell
+  std::vector<Check> compares;            // with a parent's cell
   std::vector<Check> uniques, singles;
+  std::vector<Check> distincts;  // over the whole file: FileCheck
   std::vector<std::uint16_t> slots;  // keys that other tables look up here
   std::vector<GroupPlan> groups;
   PeriodPlan period;

@@ -26,7 +26,8 @@ class Reporter {
   std::size_t faults() const { return faults_; }
 
  private:
-  void add(Severity severity, const std::filesystem::path& file, const Json& at, std::string text, std::string remedy) {
+  void add(Severity severity, const std::filesystem::path& file, const Json& at, std::string text,
+           std::string remedy) {
     const fhir::Position position = at.position();
     Issue issue;
     issue.severity = severity;

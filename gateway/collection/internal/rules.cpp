@@ -18,7 +18,9 @@ unsigned number(std::string_view digits) {
   return value;
 }
 
-bool leap(unsigned year) { return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0; }
+bool leap(unsigned year) {
+  return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+}
 
 unsigned daysIn(unsigned year, unsigned month) {
   constexpr std::array<unsigned, 12> kDays = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
@@ -35,24 +37,30 @@ bool isTime(std::string_view text) {
 bool isDecimal(std::string_view text, std::uint32_t whole, std::uint32_t fraction) {
   const std::size_t point = text.find('.');
   const std::string_view before = text.substr(0, point);
-  const std::string_view behind = point == std::string_view::npos ? std::string_view{} : text.substr(point + 1);
+  const std::string_view behind =
+      point == std::string_view::npos ? std::string_view{} : text.substr(point + 1);
   return !before.empty() && before.size() <= whole && digitsOnly(before) && digitsOnly(behind) &&
          behind.size() <= fraction && (point == std::string_view::npos || !behind.empty());
 }
 
 bool formatFits(const Check& check, std::string_view cell) {
   switch (check.form) {
-    case Form::kDate: return isDate(cell);
-    case Form::kTime: return isTime(cell);
+    case Form::kDate:
+      return isDate(cell);
+    case Form::kTime:
+      return isTime(cell);
     case Form::kDateTime:
       return cell.size() == 19 && isDate(cell.substr(0, 10)) && cell[10] == 'T' && isTime(cell.substr(11));
-    case Form::kDecimal: return isDecimal(cell, check.least, check.most);
-    case Form::kNumeric: return cell.size() >= check.least && cell.size() <= check.most && digitsOnly(cell);
-    case Form::kAlphanumeric: break;
+    case Form::kDecimal:
+      return isDecimal(cell, check.least, check.most);
+    case Form::kNumeric:
+      return cell.size() >= check.least && cell.size() <= check.most && digitsOnly(cell);
+    case Form::kAlphanumeric:
+      break;
   }
   // Characters, not bytes, count.
-  const auto length = static_cast<std::size_t>(
-      std::count_if(cell.begin(), cell.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  const auto length = static_cast<std::size_t>(std::count_if(
+      cell.begin(), cell.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
   return length >= check.least && length <= check.most;
 }
 
@@ -102,7 +110,8 @@ std::optional<Pattern> Pattern::compile(std::string_view text) {
 bool Pattern::matches(std::string_view cell) const {
   if (regex_ != nullptr) return re2::RE2::FullMatch(re2::StringPiece(cell.data(), cell.size()), *regex_);
   return cell.size() >= least_ && cell.size() <= most_ &&
-         std::all_of(cell.begin(), cell.end(), [this](char c) { return allowed_.test(static_cast<unsigned char>(c)); });
+         std::all_of(cell.begin(), cell.end(),
+                     [this](char c) { return allowed_.test(static_cast<unsigned char>(c)); });
 }
 
 std::optional<RuleKind> ruleKind(std::string_view name) {
@@ -130,11 +139,14 @@ std::optional<RuleKind> ruleKind(std::string_view name) {
 bool holds(const Condition& condition, std::span<const std::string_view> cells) {
   const std::string_view cell = cells[condition.field];
   switch (condition.test) {
-    case Condition::Test::kPresent: return !cell.empty();
-    case Condition::Test::kAbsent: return cell.empty();
+    case Condition::Test::kPresent:
+      return !cell.empty();
+    case Condition::Test::kAbsent:
+      return cell.empty();
     case Condition::Test::kIn:
       return std::find(condition.values.begin(), condition.values.end(), cell) != condition.values.end();
-    case Condition::Test::kMatches: return condition.pattern->matches(cell);
+    case Condition::Test::kMatches:
+      return condition.pattern->matches(cell);
   }
   return false;
 }
@@ -144,7 +156,8 @@ bool isDate(std::string_view text) {
       !digitsOnly(text.substr(5, 2)) || !digitsOnly(text.substr(8, 2))) {
     return false;
   }
-  const unsigned year = number(text.substr(0, 4)), month = number(text.substr(5, 2)), day = number(text.substr(8, 2));
+  const unsigned year = number(text.substr(0, 4)), month = number(text.substr(5, 2)),
+                 day = number(text.substr(8, 2));
   return month >= 1 && month <= 12 && day >= 1 && day <= daysIn(year, month);
 }
 
@@ -173,21 +186,26 @@ bool modulus11(std::string_view digits) {
 
 bool cellFits(const Check& check, std::string_view cell) {
   switch (check.kind) {
-    case RuleKind::kFormat: return formatFits(check, cell);
-    case RuleKind::kCode: return check.codes->contains(check.prefix != 0 && !check.codes->contains(cell)
-                                                           ? cell.substr(0, check.prefix)
-                                                           : cell);
-    case RuleKind::kPattern: return check.pattern->matches(cell);
-    case RuleKind::kEquals: return cell == check.value;
+    case RuleKind::kFormat:
+      return formatFits(check, cell);
+    case RuleKind::kCode:
+      return check.codes->contains(
+          check.prefix != 0 && !check.codes->contains(cell) ? cell.substr(0, check.prefix) : cell);
+    case RuleKind::kPattern:
+      return check.pattern->matches(cell);
+    case RuleKind::kEquals:
+      return cell == check.value;
     case RuleKind::kCheckDigit:
       return cell.size() == check.most && modulus11(cell) &&
              !std::binary_search(check.barred.begin(), check.barred.end(), cell);
     case RuleKind::kCalendar: {
       if (!isDate(cell)) return false;
       const unsigned day = number(cell.substr(8, 2));
-      return check.not_before ? day == 1 : day == daysIn(number(cell.substr(0, 4)), number(cell.substr(5, 2)));
+      return check.not_before ? day == 1
+                              : day == daysIn(number(cell.substr(0, 4)), number(cell.substr(5, 2)));
     }
-    default: return true;
+    default:
+      return true;
   }
 }
 

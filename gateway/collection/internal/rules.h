@@ -84,27 +84,27 @@ struct Check {
   Grade grade = Grade::kWarning;
   std::uint16_t field = kNoField;
 
-  Form form = Form::kAlphanumeric;                  // format
-  std::uint32_t least = 0, most = 0;                // format: length; decimal: digits before and behind the point
-  std::shared_ptr<const TextSet> codes;             // code
-  std::uint32_t prefix = 0;                         // code: only so many characters count; 0: all
-  std::shared_ptr<const Pattern> pattern;           // pattern
-  std::string value;                                // equals; check-digit: the algorithm
-  std::vector<std::string> barred;                  // check-digit, sorted
-  std::uint16_t other = kNoField;                   // compare, domain, calendar: field of this or the parent's table
-  std::uint16_t other_table = kNoTable;             // compare, parent
-  std::uint16_t parent_check = kNoField;            // compare: which parent link leads there, index into links
+  Form form = Form::kAlphanumeric;         // format
+  std::uint32_t least = 0, most = 0;       // format: length; decimal: digits before and behind the point
+  std::shared_ptr<const TextSet> codes;    // code
+  std::uint32_t prefix = 0;                // code: only so many characters count; 0: all
+  std::shared_ptr<const Pattern> pattern;  // pattern
+  std::string value;                       // equals; check-digit: the algorithm
+  std::vector<std::string> barred;         // check-digit, sorted
+  std::uint16_t other = kNoField;          // compare, domain, calendar: field of this or the parent's table
+  std::uint16_t other_table = kNoTable;    // compare, parent
+  std::uint16_t parent_check = kNoField;   // compare: which parent link leads there, index into links
   Anchor anchor = Anchor::kField;
-  bool not_before = false;                          // compare; calendar: first of month
-  std::int32_t days = 0, years = 0;                 // compare: added to the other date
-  bool optional = false;                            // parent: an empty cell asks for none
-  std::vector<Condition> when, then;                // implies, single
-  std::vector<std::uint16_t> by;                    // single
+  bool not_before = false;            // compare; calendar: first of month
+  std::int32_t days = 0, years = 0;   // compare: added to the other date
+  bool optional = false;              // parent: an empty cell asks for none
+  std::vector<Condition> when, then;  // implies, single
+  std::vector<std::uint16_t> by;      // single
   std::shared_ptr<const std::unordered_map<std::string, Domain, TextHash, std::equal_to<>>> domains;
 
   bool needsWindow() const {
-    return kind == RuleKind::kCompare && (anchor == Anchor::kWindowStart || anchor == Anchor::kWindowEnd ||
-                                          anchor == Anchor::kCreated);
+    return kind == RuleKind::kCompare &&
+           (anchor == Anchor::kWindowStart || anchor == Anchor::kWindowEnd || anchor == Anchor::kCreated);
   }
 };
 

@@ -24,7 +24,8 @@ std::string_view literalReference(std::string_view reference) {
 
 }  // namespace
 
-std::optional<fhirpath::Value> DocumentResolver::resolve(std::string_view reference, const fhirpath::Value&) const {
+std::optional<fhirpath::Value> DocumentResolver::resolve(std::string_view reference,
+                                                         const fhirpath::Value&) const {
   std::uint32_t found = kNone;
   if (const std::string_view name = literalReference(reference); !name.empty()) {
     found = index->find(name);
@@ -32,7 +33,8 @@ std::optional<fhirpath::Value> DocumentResolver::resolve(std::string_view refere
     const std::string_view id = reference.substr(reference.rfind(':') + 1);
     for (std::size_t i = 0; i < documents.size() && found == kNone && !id.empty(); ++i) {
       const std::string_view candidate = documents[i].name;
-      if (candidate.ends_with(id) && candidate.size() > id.size() && candidate[candidate.size() - id.size() - 1] == '/') {
+      if (candidate.ends_with(id) && candidate.size() > id.size() &&
+          candidate[candidate.size() - id.size() - 1] == '/') {
         found = static_cast<std::uint32_t>(i);
       }
     }
@@ -144,7 +146,8 @@ void Projector::Impl::suppress(const SourcePlan& source) {
   }
 }
 
-void Projector::Impl::runSource(const SourcePlan& source, std::span<const std::uint32_t> documents, bool account) {
+void Projector::Impl::runSource(const SourcePlan& source, std::span<const std::uint32_t> documents,
+                                bool account) {
   running_ = &source;
   // Bound variables keep an evaluation from its quickest way, so only views that ask for them get them.
   runner->setVariables(source.uses_settings ? std::span<const fhirpath::NamedValue>(settings)
@@ -196,7 +199,8 @@ void Projector::Impl::runSource(const SourcePlan& source, std::span<const std::u
       issue.issue.severity = Severity::kWarning;
       issue.issue.rule = "reference-unresolved";
       issue.issue.path = state.root.document().resourceType();
-      issue.issue.text = "it refers to a resource that is not held: " + std::string(name.substr(0, name.find('/')));
+      issue.issue.text =
+          "it refers to a resource that is not held: " + std::string(name.substr(0, name.find('/')));
       issue.issue.remedy = "Send the resource, or correct the reference.";
       issues_.push_back(std::move(issue));
     }
@@ -222,16 +226,24 @@ bool Projector::Impl::row(std::span<const views::Cell> cells) {
   return true;
 }
 
-RawCell Projector::Impl::convert(const ColumnPlan& column, const views::Cell& cell, std::span<const views::Cell> cells) {
+RawCell Projector::Impl::convert(const ColumnPlan& column, const views::Cell& cell,
+                                 std::span<const views::Cell> cells) {
   std::array<char, 32> buffer{};
   std::string_view value = cell.text;
   const views::Cell* origin = &cell;
   bool borrowed = false;
   switch (column.convert) {
-    case Convert::kNone: break;
-    case Convert::kDate: value = clock.date(value, buffer); break;
-    case Convert::kTime: value = clock.time(value, buffer); break;
-    case Convert::kDateTime: value = clock.dateTime(value, buffer); break;
+    case Convert::kNone:
+      break;
+    case Convert::kDate:
+      value = clock.date(value, buffer);
+      break;
+    case Convert::kTime:
+      value = clock.time(value, buffer);
+      break;
+    case Convert::kDateTime:
+      value = clock.dateTime(value, buffer);
+      break;
     case Convert::kShortId:
       if (value.size() > column.limit) {
         value = shorten(value, column.limit);
@@ -258,7 +270,8 @@ RawCell Projector::Impl::convert(const ColumnPlan& column, const views::Cell& ce
   return out;
 }
 
-// A stable stand-in for a business identifier that is too long: its SHA-256 in Crockford's base 32, 5 bits a character.
+// A stable stand-in for a business identifier that is too long: its SHA-256 in Crockford's base 32, 5 bits a
+// character.
 std::string_view Projector::Impl::shorten(std::string_view value, std::size_t limit) {
   std::uint32_t& known = short_ids_.at(text.keep(value), static_cast<std::uint32_t>(short_texts_.size()));
   if (known < short_texts_.size() && short_texts_[known].size() == limit) return short_texts_[known];

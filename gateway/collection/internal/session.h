@@ -33,7 +33,7 @@ struct RawCell {
 struct RawRow {
   std::uint16_t source = 0;
   std::uint32_t document = 0;
-  std::uint32_t cells = 0;     // first of the table's fields in raw_cells_
+  std::uint32_t cells = 0;                       // first of the table's fields in raw_cells_
   std::uint32_t touched = 0, touched_count = 0;  // resources resolved on the way, in touched_
   std::string_view order;
   std::uint32_t next = kNone;  // next with the same key
@@ -43,14 +43,14 @@ struct RawRow {
 struct WorkRow {
   std::uint16_t table = 0, source = 0;
   std::uint32_t document = 0;
-  std::uint32_t cells = 0;      // into cells_ and cell_origins_
-  std::uint32_t raw = kNone;    // first raw row of its group; all of the group belong to it
-  bool alone = false;           // a duplicate: only `raw` itself belongs to it
+  std::uint32_t cells = 0;    // into cells_ and cell_origins_
+  std::uint32_t raw = kNone;  // first raw row of its group; all of the group belong to it
+  bool alone = false;         // a duplicate: only `raw` itself belongs to it
   bool duplicate = false;
   bool rejected = false;
   std::string_view key;
   std::string_view start, end;
-  std::uint32_t parents = 0;    // into parents_: one a link of the table
+  std::uint32_t parents = 0;  // into parents_: one a link of the table
 };
 
 struct CellOrigin {
@@ -63,20 +63,21 @@ struct DocumentState {
   std::string_view name;        // "Type/id"; empty without id
   std::uint16_t type = 0xFFFF;  // index into Impl::types; none of them
   bool known_type = false;
-  std::uint32_t good = 0;       // good rows it gave something to
-  std::uint32_t bad_row = kNone;  // a quarantined row it gave something to
-  std::uint32_t last_row = kNone; // counted for this row already
-  bool row = false;             // gave a raw row
+  std::uint32_t good = 0;          // good rows it gave something to
+  std::uint32_t bad_row = kNone;   // a quarantined row it gave something to
+  std::uint32_t last_row = kNone;  // counted for this row already
+  bool row = false;                // gave a raw row
   // The filter that came nearest to letting it through.
   int filter = -1;
   std::uint16_t filter_source = 0;
   std::string_view filter_rule, filter_reason;  // other reasons
-  std::uint32_t fault = kNone;  // index into issues_: a view could not run
+  std::uint32_t fault = kNone;                  // index into issues_: a view could not run
 };
 
 class DocumentResolver final : public fhirpath::Resolver {
  public:
-  std::optional<fhirpath::Value> resolve(std::string_view reference, const fhirpath::Value& from) const override;
+  std::optional<fhirpath::Value> resolve(std::string_view reference,
+                                         const fhirpath::Value& from) const override;
 
   std::span<const DocumentState> documents;
   const TextIndex* index = nullptr;
@@ -87,7 +88,8 @@ class DocumentResolver final : public fhirpath::Resolver {
 struct Projector::Impl final : views::RowSink {
   explicit Impl(std::shared_ptr<const Collection> c);
 
-  Result<Projection> project(std::span<const Input> subject, std::span<const Input> shared, const ProjectOptions& options);
+  Result<Projection> project(std::span<const Input> subject, std::span<const Input> shared,
+                             const ProjectOptions& options);
 
   // run.cpp: from resources to raw rows
   void prepare(std::span<const Input> subject, std::span<const Input> shared);
@@ -103,8 +105,10 @@ struct Projector::Impl final : views::RowSink {
   void mergeTable(std::uint16_t table);
   void mergeGroup(std::uint16_t table, std::uint32_t first);
   void addRow(std::uint16_t table, std::uint32_t base, std::uint32_t group, bool alone);
-  RawCell pick(const SourcePlan& plan, std::size_t field, std::uint32_t group, std::uint32_t only, bool& aggregated);
-  std::string_view keyOf(std::uint16_t table, std::span<const std::string_view> cells, std::uint32_t document);
+  RawCell pick(const SourcePlan& plan, std::size_t field, std::uint32_t group, std::uint32_t only,
+               bool& aggregated);
+  std::string_view keyOf(std::uint16_t table, std::span<const std::string_view> cells,
+                         std::uint32_t document);
 
   // check.cpp: national rules
   void checkRow(std::uint32_t row);
@@ -155,7 +159,7 @@ struct Projector::Impl final : views::RowSink {
   std::vector<Origin> origins_;
   const SourcePlan* running_ = nullptr;
   std::uint32_t running_document_ = 0;
-  std::size_t table_raw_ = 0;              // first raw row of the table at work
+  std::size_t table_raw_ = 0;  // first raw row of the table at work
   TextIndex groups_;
   std::vector<std::uint32_t> heads_, tails_;
   std::vector<WorkRow> rows_;
@@ -163,7 +167,7 @@ struct Projector::Impl final : views::RowSink {
   std::vector<std::string_view> cells_;
   std::vector<CellOrigin> cell_origins_;
   std::vector<std::uint32_t> parents_;
-  std::vector<TextIndex> keys_;            // as plan.keys
+  std::vector<TextIndex> keys_;  // as plan.keys
   std::vector<RowIssue> issues_, sorted_issues_;
   std::vector<Row> out_rows_;
   std::vector<ResourceOutcome> out_outcomes_;
