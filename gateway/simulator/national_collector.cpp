@@ -291,16 +291,17 @@ Verdict NationalCollector::receive(std::string_view content, const std::string& 
   v.readable = v.file_errors.empty();
   if (v.readable) {
     ++impl_->summary.files_accepted;
-    // Parents first; deletes last and children first.
+    // Deletes first, children first (a corrected row of a table without a key is a delete and a new row);
+    // then parents first.
     const auto& order = nationalModel().tables;
-    for (const NationalTable& model : order) {
-      for (const Checked& t : tables) {
-        if (t.table == &model) impl_->takeRows(t, v.submission_id, start, end, v);
-      }
-    }
     for (auto model = order.rbegin(); model != order.rend(); ++model) {
       for (const Checked& t : tables) {
         if (t.table == &*model) impl_->takeDeletes(t, v);
+      }
+    }
+    for (const NationalTable& model : order) {
+      for (const Checked& t : tables) {
+        if (t.table == &model) impl_->takeRows(t, v.submission_id, start, end, v);
       }
     }
     impl_->summary.rows += v.rows;
