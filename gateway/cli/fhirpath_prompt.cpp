@@ -106,12 +106,13 @@ std::size_t pathBegin(std::string_view line, std::size_t end) {
     const char c = line[i - 1];
     if (c == '\'') quoted = !quoted;
     if (!quoted) {
-      if (c == ')' || c == ']')
+      if (c == ')' || c == ']') {
         ++depth;
-      else if ((c == '(' || c == '[') && --depth < 0)
+      } else if (c == '(' || c == '[') {
+        if (--depth < 0) break;
+      } else if (depth == 0 && !wordCharacter(c) && c != '.' && c != '\'' && c != '%' && c != '$') {
         break;
-      else if (depth == 0 && !wordCharacter(c) && c != '.' && c != '\'' && c != '%' && c != '$')
-        break;
+      }
     }
     --i;
   }

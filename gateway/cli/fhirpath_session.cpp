@@ -111,7 +111,9 @@ const fhirpath::Program* FhirpathSession::compile(const std::string& expression,
   }
   compiled.program = std::move(*program);
   for (const fhirpath::Diagnostic& warning : compiled.program->warnings()) {
-    std::fprintf(stderr, "%s\n", warning.render().c_str());
+    std::string text = warning.render();
+    if (const auto at = text.find("semantic error"); at != std::string::npos) text.replace(at, 14, "warning");
+    std::fprintf(stderr, "%s\n", text.c_str());
   }
   return compiled.program.get();
 }

@@ -1,6 +1,7 @@
 #include "views/internal/plan.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -358,7 +359,10 @@ class Compiler {
     };
     for (const PlanNode& child : node.children) collect(child);
     if (!node.unions.empty()) collect(node.unions.front());  // the others have the same slots
-    std::ranges::stable_partition(node.children, [](const PlanNode& child) { return !multiplies(child); });
+    std::vector<PlanNode> still, iterating;
+    for (PlanNode& child : node.children) (multiplies(child) ? iterating : still).push_back(std::move(child));
+    std::ranges::move(iterating, std::back_inserter(still));
+    node.children = std::move(still);
   }
 
   static bool multiplies(const PlanNode& node) {
