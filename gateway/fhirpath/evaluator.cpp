@@ -53,7 +53,7 @@ Result<std::span<const Value>> Evaluator::evaluate(const Program& program, const
   const Expr& root = *impl.root;
   bool ok = false;
   if (root.plan != nullptr && root.plan->steps_covered == root.children.size() && focus.isNode() &&
-      focus.type() == root.plan->input && machine.visits == nullptr && !machine.trace_steps) {
+      focus.type() == root.plan->input && !machine.trace_steps) {
     machine.program = &impl;
     machine.steps = 0;
     ok = runFused(machine, root, *root.plan, focus, out);

@@ -23,6 +23,18 @@ void* Arena::allocateSlow(std::size_t size) {
   return allocate(size);
 }
 
+void Arena::shrink() {
+  while (blocks_.size() > 1 && total_ > kKept) {
+    total_ -= blocks_.back().size;
+    blocks_.pop_back();
+  }
+  if (total_ > kKept) {  // a first block made for one enormous value
+    blocks_.clear();
+    total_ = block_ = left_ = 0;
+    next_ = nullptr;
+  }
+}
+
 bool Collection::grow() {
   if (size_ >= limit_) {
     arena_->exhaust();

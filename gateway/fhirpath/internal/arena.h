@@ -51,6 +51,8 @@ class Arena {
   }
   void reset() {
     exhausted_ = false;
+    if (total_ > kKept) [[unlikely]]
+      shrink();
     rewind({});
   }
   bool exhausted() const { return exhausted_; }
@@ -72,6 +74,10 @@ class Arena {
     return blocks_.empty() ? 0 : static_cast<std::size_t>(next_ - blocks_[block_].memory.get());
   }
   void* allocateSlow(std::size_t size);
+  void shrink();
+
+  // One large evaluation must not hold its memory for ever.
+  static constexpr std::size_t kKept = std::size_t{4} << 20;
 
   std::vector<Block> blocks_;
   std::size_t block_ = 0;

@@ -29,6 +29,12 @@ Evaluator::Impl::Equality of(bool yes) {
   return yes ? Evaluator::Impl::Equality::kYes : Evaluator::Impl::Equality::kNo;
 }
 
+// Values below a node: what a look at all of it costs.
+std::uint64_t subtree(const Value& v) {
+  const NodeIndex node = v.anyIndex();
+  return node == kNoNode ? 0 : v.document()[node].next - node;
+}
+
 // A letter in lower case and runs of white space as one, for equivalence of strings (N1 6.1.2).
 std::string foldText(std::string_view text) {
   std::string out;
@@ -117,6 +123,7 @@ Evaluator::Impl::Equality Evaluator::Impl::equal(const Value& first, const Value
       }
       return of(sameTree(a.document(), a.companionIndex(), b.document(), b.companionIndex()));
     }
+    steps += subtree(a) + subtree(b);
     return of(sameTree(a.document(), a.nodeIndex(), b.document(), b.nodeIndex()));
   }
   if (a.isNode() || b.isNode()) {  // a complex element against a System value: only quantities meet
@@ -197,6 +204,7 @@ bool Evaluator::Impl::equivalent(const Value& first, const Value& second) {
     return x.rounded(scale) == y.rounded(scale);
   }
   if (a.kind() == ValueKind::kString && b.kind() == ValueKind::kString) {
+    steps += (a.asString().size() + b.asString().size()) / 16;
     return a.asString() == b.asString() || foldText(a.asString()) == foldText(b.asString());
   }
   if (a.kind() == ValueKind::kQuantity && b.kind() == ValueKind::kQuantity) {
@@ -234,6 +242,7 @@ std::uint64_t Evaluator::Impl::hash(const Value& value) {
   switch (v.kind()) {
     case ValueKind::kNode: {
       const NodeIndex node = v.anyIndex();
+      steps += subtree(v);
       return node == kNoNode ? 0 : hashTree(v.document(), node);
     }
     case ValueKind::kBoolean:

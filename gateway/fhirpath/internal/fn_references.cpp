@@ -1,4 +1,5 @@
-// resolve() (FHIR R4 2.9.2; bundles: 3.1.? resolving references) and the keys of SQL-on-FHIR.
+// resolve() (FHIR R4, FHIRPath: "Additional functions"; Bundle: "Resolving references in Bundles") and the
+// keys of SQL-on-FHIR.
 #include <array>
 
 #include "fhirpath/internal/machine.h"

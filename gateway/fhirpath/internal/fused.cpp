@@ -150,6 +150,8 @@ class Run {
     ++visited_;
     NodeIndex node = document_.member(object, condition.name);
     if (node == kNoNode) return false;
+    if (machine_.visits != nullptr && !condition.quiet) [[unlikely]]
+      visit(condition, object);
     if (nodes_[node].kind >= Kind::kArray || (nodes_[object].flags & fhir::kHasCompanions) != 0)
         [[unlikely]] {
       // Not a plain text as the definition has it: see the items as the tree walk does.
@@ -159,6 +161,13 @@ class Run {
       return items.size() == 1 && items[0].hasScalar() && matches(condition, items[0].view());
     }
     return nodes_[node].kind != Kind::kNull && matches(condition, document_.scalar(node));
+  }
+
+  void visit(const FusedCondition& condition, NodeIndex object) {
+    const ArenaScope scope(machine_.arena);
+    Collection items = machine_.collection();
+    machine_.collect(document_, object, condition.name, condition.type, items);
+    for (const Value& v : items.span()) machine_.visits->visited(v, VisitListener::Role::kCondition);
   }
 
   static bool matches(const FusedCondition& condition, std::string_view text) {

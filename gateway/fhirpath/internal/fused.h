@@ -28,6 +28,8 @@ struct FusedCondition {
   fhir::NameId name = fhir::kNoName;
   std::vector<std::string> texts;
   std::shared_ptr<const FusedPlan> truth;
+  terminology::TypeId type = terminology::kNoType;  // of the member
+  bool quiet = false;  // the engine's own question (extension's url), nothing for lineage
 };
 
 struct FusedStep {

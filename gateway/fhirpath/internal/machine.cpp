@@ -127,8 +127,8 @@ std::optional<QuantityValue> Evaluator::Impl::quantityOf(const Value& node) {
   const auto system = childText(node, names::kSystem);
   const auto code = childText(node, names::kCode);
   const auto unit = childText(node, names::kUnit);
-  // FHIR R4 2.9.? (FHIRPath mapping): the UCUM code is the unit; without one, the unit's text stands for
-  // itself.
+  // FHIR R4, FHIRPath, "Use of FHIR Quantity": the UCUM code is the unit; without one, the unit's text stands
+  // for itself.
   if (code && (!system || *system == "http://unitsofmeasure.org")) {
     q.unit = *code;
   } else if (unit) {
@@ -194,6 +194,7 @@ bool Evaluator::Impl::inputString(const Expr& e, Span input, std::optional<std::
   const Value v = atom(*single, false);
   if (v.kind() == ValueKind::kString) {
     out = v.asString();
+    steps += out->size() / 64;  // a function of texts takes time by their length
     return true;
   }
   if (v.isNode()) {
@@ -309,7 +310,7 @@ bool Evaluator::Impl::evalPath(const Expr& e, const Frame& frame, Span input, Co
   Collection* from = &a;
   Collection* to = &b;
   const std::size_t count = e.children.size();
-  if (e.plan != nullptr && input.size() == 1 && !trace_steps && visits == nullptr && input[0].isNode() &&
+  if (e.plan != nullptr && input.size() == 1 && !trace_steps && input[0].isNode() &&
       input[0].type() == e.plan->input) {
     next = e.plan->steps_covered;
     if (next == count) return runFused(*this, e, *e.plan, input[0], out);
@@ -457,7 +458,7 @@ const re2::RE2* Evaluator::Impl::regex(const Expr& e, const Expr& pattern_expr, 
     }
     return nullptr;
   }
-  if (regexes.size() >= 256) regexes.clear();
+  if (regexes.size() >= 32) regexes.clear();
   return regexes.emplace(std::move(key), std::move(compiled)).first->second.get();
 }
 

@@ -16,7 +16,7 @@ struct Operator {
   int precedence;
 };
 
-// FHIRPath N1 5.? (precedence): higher binds tighter.
+// FHIRPath N1 6.8 (operator precedence): higher binds tighter.
 constexpr int kTypePrecedence = 8;
 constexpr int kLowest = 1;
 

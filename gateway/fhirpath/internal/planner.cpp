@@ -224,7 +224,11 @@ class PathPlanner {
     pushChild(element);
     FusedStep step;
     step.op = FusedOp::kWhere;
-    step.conditions.push_back({names::kUrl, {std::string(url.value.asString())}, nullptr});
+    FusedCondition condition;
+    condition.name = names::kUrl;
+    condition.texts.emplace_back(url.value.asString());
+    condition.quiet = true;
+    step.conditions.push_back(std::move(condition));
     plan_.steps.push_back(std::move(step));
     return true;
   }
@@ -277,6 +281,7 @@ class PathPlanner {
     if (element.repeats || types_.primitive(element.type) != Primitive::kString) return false;
     if (condition.name != fhir::kNoName && condition.name != element.name) return false;
     condition.name = element.name;
+    condition.type = element.type;
     return true;
   }
 
