@@ -34,7 +34,10 @@ std::vector<FileFinding> FileCheck::finish() {
   const auto tables = collection_->tables();
   for (std::size_t t = 0; t < tables.size(); ++t) {
     if (!tables[t].mandatory || counts_[t] != 0 || tables[t].scope == Scope::kHeader) continue;
-    findings_.push_back({FileFinding::kNoRule, Grade::kRejectFile, static_cast<std::uint16_t>(t), {},
+    findings_.push_back({FileFinding::kNoRule,
+                         Grade::kRejectFile,
+                         static_cast<std::uint16_t>(t),
+                         {},
                          "the mandatory table " + tables[t].name + " has no row"});
   }
   return std::move(findings_);

@@ -145,6 +145,10 @@ void Projector::Impl::outcomes() {
       }
     }
   }
+  for (std::size_t n = sorted_issues_.size(); n-- > 0 && sorted_issues_[n].row == kNone;) {
+    if (sorted_issues_[n].cause < documents_.size())
+      documents_[sorted_issues_[n].cause].fault = static_cast<std::uint32_t>(n);
+  }
   out_outcomes_.assign(subject_.size(), ResourceOutcome{});
   for (std::size_t i = 0; i < subject_.size(); ++i) {
     const DocumentState& state = documents_[i];
@@ -164,12 +168,8 @@ void Projector::Impl::outcomes() {
       }
     } else if (state.fault != kNone) {
       out.outcome = Outcome::kQuarantined;
-      for (const RowIssue& issue : sorted_issues_) {
-        if (issue.row == kNone && issue.cause == i) {
-          out.rule = issue.issue.rule;
-          out.reason = issue.issue.text;
-        }
-      }
+      out.rule = sorted_issues_[state.fault].issue.rule;
+      out.reason = sorted_issues_[state.fault].issue.text;
     } else if (!state.filter_rule.empty()) {
       out.rule = state.filter_rule;
       out.reason = state.filter_reason;
@@ -183,6 +183,9 @@ void Projector::Impl::outcomes() {
       if (std::binary_search(plan.reference_types.begin(), plan.reference_types.end(), type)) {
         out.rule = "shared-reference";
         out.reason = "used where other resources refer to it; it gives no row of its own";
+      } else if (state.type != 0xFFFF && options_->scope == Scope::kProvider) {
+        out.rule = "no-patient";
+        out.reason = "it names no patient, and the collection takes such resources of patients only";
       } else if (state.type != 0xFFFF) {
         out.rule = "no-row";
         out.reason = "no view makes a row of it";
@@ -196,13 +199,11 @@ void Projector::Impl::outcomes() {
 
 void Projector::Impl::finish(const ProjectOptions& options) {
   // Issues of documents go to the first row of the document, if there is one.
+  for (std::size_t r = rows_.size(); r-- > 0;)
+    documents_[rows_[r].document].first_row = static_cast<std::uint32_t>(r);
   for (RowIssue& issue : issues_) {
     if (issue.row == kNone || issue.row < rows_.size()) continue;
-    const std::uint32_t document = kNone - 1 - issue.row;
-    issue.row = kNone;
-    for (std::size_t r = 0; r < rows_.size() && issue.row == kNone; ++r) {
-      if (rows_[r].document == document) issue.row = static_cast<std::uint32_t>(r);
-    }
+    issue.row = documents_[kNone - 1 - issue.row].first_row;
   }
   for (std::size_t d = 0; d < documents_.size(); ++d) {
     if (documents_[d].fault != kNone) issues_[documents_[d].fault].cause = static_cast<std::uint32_t>(d);

@@ -76,7 +76,7 @@ struct TablePlan {
   std::vector<std::uint16_t> link_slots;  // as links
   std::vector<Check> compares;            // with a parent's cell
   std::vector<Check> uniques, singles;
-  std::vector<Check> distincts;  // over the whole file: FileCheck
+  std::vector<Check> distincts;      // over the whole file: FileCheck
   std::vector<std::uint16_t> slots;  // keys that other tables look up here
   std::vector<GroupPlan> groups;
   PeriodPlan period;

@@ -24,20 +24,23 @@ std::string_view literalReference(std::string_view reference) {
 
 }  // namespace
 
+void DocumentResolver::indexIds() const {
+  ids.reset(documents.size());
+  for (std::size_t i = 0; i < documents.size(); ++i) {
+    const std::string_view name = documents[i].name;
+    if (!name.empty()) ids.at(name.substr(name.find('/') + 1), static_cast<std::uint32_t>(i));
+  }
+  ids_ready = true;
+}
+
 std::optional<fhirpath::Value> DocumentResolver::resolve(std::string_view reference,
                                                          const fhirpath::Value&) const {
   std::uint32_t found = kNone;
   if (const std::string_view name = literalReference(reference); !name.empty()) {
     found = index->find(name);
   } else if (reference.starts_with("urn:")) {
-    const std::string_view id = reference.substr(reference.rfind(':') + 1);
-    for (std::size_t i = 0; i < documents.size() && found == kNone && !id.empty(); ++i) {
-      const std::string_view candidate = documents[i].name;
-      if (candidate.ends_with(id) && candidate.size() > id.size() &&
-          candidate[candidate.size() - id.size() - 1] == '/') {
-        found = static_cast<std::uint32_t>(i);
-      }
-    }
+    if (!ids_ready) indexIds();
+    found = ids.find(reference.substr(reference.rfind(':') + 1));
   }
   if (found == kNone) {
     if (missing.empty()) missing = reference;
@@ -115,6 +118,7 @@ void Projector::Impl::prepare(std::span<const Input> subject, std::span<const In
     index_.at(state.name, static_cast<std::uint32_t>(i));
   }
   resolver.documents = documents_;
+  resolver.ids_ready = false;
 }
 
 void Projector::Impl::runTable(std::uint16_t table) {
@@ -187,7 +191,6 @@ void Projector::Impl::runSource(const SourcePlan& source, std::span<const std::u
       touched_.resize(first_touched);
       continue;
     }
-    state.row = true;
     for (std::size_t r = first; r < raw_.size(); ++r) {
       raw_[r].touched = static_cast<std::uint32_t>(first_touched);
       raw_[r].touched_count = static_cast<std::uint32_t>(touched_.size() - first_touched);

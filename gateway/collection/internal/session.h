@@ -60,13 +60,12 @@ struct CellOrigin {
 
 struct DocumentState {
   fhirpath::Value root;
-  std::string_view name;        // "Type/id"; empty without id
-  std::uint16_t type = 0xFFFF;  // index into Impl::types; none of them
-  bool known_type = false;
+  std::string_view name;           // "Type/id"; empty without id
+  std::uint16_t type = 0xFFFF;     // index into Impl::types; none of them
   std::uint32_t good = 0;          // good rows it gave something to
   std::uint32_t bad_row = kNone;   // a quarantined row it gave something to
   std::uint32_t last_row = kNone;  // counted for this row already
-  bool row = false;                // gave a raw row
+  std::uint32_t first_row = kNone;
   // The filter that came nearest to letting it through.
   int filter = -1;
   std::uint16_t filter_source = 0;
@@ -83,6 +82,11 @@ class DocumentResolver final : public fhirpath::Resolver {
   const TextIndex* index = nullptr;
   std::vector<std::uint32_t>* touched = nullptr;
   mutable std::string_view missing;  // the first reference of a run that led nowhere
+  mutable TextIndex ids;             // by id alone, for urn: references; made when the first one comes
+  mutable bool ids_ready = false;
+
+ private:
+  void indexIds() const;
 };
 
 struct Projector::Impl final : views::RowSink {
