@@ -161,7 +161,7 @@ Result<bool> Lane::open() {
   request.scope = store::SubmissionScope::kChanges;
   request.max_rows = config_.max_rows;
   FAULT_POINT("pipeline.lane.before_open");
-  TRY_ASSIGN(const auto opened, store_.openSubmission(request));
+  TRY_ASSIGN(auto opened, config_.mode == DeliveryMode::kDaily ? openByMonth(request) : store_.openSubmission(request));
   FAULT_POINT("pipeline.lane.after_open");
   pending_since_.reset();
   if (!opened) {
@@ -172,6 +172,28 @@ Result<bool> Lane::open() {
   ++status_.submissions;
   status_.idle = false;
   return true;
+}
+
+// A file speaks of one reporting month. The day's own month first (with all that lasts), then, one file each, the months
+// before it that late activity and corrections belong to; what is older than that goes in a last file, for the receiver to judge.
+Result<std::optional<Submission>> Lane::openByMonth(store::SubmissionRequest request) {
+  constexpr int kMonthsBack = 36;
+  int year = std::atoi(request.window.c_str()), month = std::atoi(request.window.c_str() + 5);
+  char text[16];
+  for (int back = 0; back <= kMonthsBack; ++back) {
+    std::snprintf(text, sizeof text, "%04d-%02d-01", year, month);
+    request.period_from = text;
+    if (back > 0) request.window = text;
+    std::snprintf(text, sizeof text, "%04d-%02d-01", month == 12 ? year + 1 : year, month == 12 ? 1 : month + 1);
+    request.period_to = text;
+    TRY_ASSIGN(auto opened, store_.openSubmission(request));
+    if (opened) return opened;
+    month = month == 1 ? 12 : month - 1;
+    if (month == 12) --year;
+  }
+  request.period_from.clear();
+  request.period_to.clear();
+  return store_.openSubmission(request);
 }
 
 Result<bool> Lane::advance() {
@@ -455,6 +477,7 @@ Result<void> Lane::apply(const deliver::Receipt& receipt) {
   for (const Issue& issue : receipt.diagnostics) reason += (reason.empty() ? "" : "; ") + issue.text;
   out.reason = reason;
   std::vector<store::RowReceipt> rows;
+  std::uint64_t unknown = 0;  // rows of the receipt that cannot be found in the submission
   using Layer = deliver::Receipt::Layer;
   switch (receipt.layer) {
     case Layer::kTransportRejected: out.kind = store::ReceiptKind::kTransportFailed; break;
@@ -469,18 +492,33 @@ Result<void> Lane::apply(const deliver::Receipt& receipt) {
       std::map<std::pair<std::string, bool>, std::vector<std::uint64_t>> order;  // of tables with deletes
       for (const deliver::RowOutcome& row : receipt.rows) {
         if (!row.rejected) continue;
+        // A receiver may call a table by its code or by its name.
+        const auto known = collection_->findTable(row.table);
+        if (!known || !submission) {
+          out.final = false;
+          ++unknown;
+          continue;
+        }
+        if (collection_->tables()[*known].scope == collection::Scope::kHeader) {
+          log_.error("header-row-rejected", row.code + ": " + row.field, {{"destination", config_.name}, {"receipt", receipt.receipt_id}});
+          continue;
+        }
         store::RowReceipt one;
-        one.table = row.table;
+        one.table = collection_->tables()[*known].name;
         one.key = row.row_key;
         one.number_in_table = row.row_number;
         one.rule = row.code;
         one.reason = row.text;
         const store::SubmissionTable* table = nullptr;
-        if (submission) {
-          for (const store::SubmissionTable& t : submission->tables) table = t.table == row.table ? &t : table;
+        for (const store::SubmissionTable& t : submission->tables) table = t.table == one.table ? &t : table;
+        // A row that is not in the file: then nothing may be taken for accepted on this receipt's word.
+        if (table == nullptr || (row.row_number > 0 ? row.row_number > (row.is_delete ? table->deletes : table->rows) : row.row_key.empty())) {
+          out.final = false;
+          ++unknown;
+          continue;
         }
-        if (table != nullptr && table->deletes > 0 && row.row_number > 0) {
-          auto [at, fresh] = order.try_emplace({row.table, row.is_delete});
+        if (table->deletes > 0 && row.row_number > 0) {
+          auto [at, fresh] = order.try_emplace({std::string(one.table), row.is_delete});
           if (fresh) {
             TRY_ASSIGN(at->second, deletesOf(submission->id, *table, row.is_delete));
           }
@@ -497,9 +535,10 @@ Result<void> Lane::apply(const deliver::Receipt& receipt) {
   FAULT_POINT("pipeline.lane.before_receipt");
   TRY_ASSIGN(const store::ReceiptResult result, store_.applyReceipts({&out, 1}));
   FAULT_POINT("pipeline.lane.after_receipt");
-  if (result.rows_unknown > 0 || !result.unknown_submissions.empty()) {
-    log_.error("receipt-unknown-rows", "a receipt names rows or a submission that were not sent",
-               {{"destination", config_.name}, {"receipt", receipt.receipt_id}, {"rows", std::to_string(result.rows_unknown)}});
+  unknown += result.rows_unknown;
+  if (unknown > 0 || !result.unknown_submissions.empty()) {
+    log_.error("receipt-unknown-rows", "a receipt names rows or a submission that were not sent; what it does not name is not taken for accepted",
+               {{"destination", config_.name}, {"receipt", receipt.receipt_id}, {"rows", std::to_string(unknown)}});
   }
   const std::lock_guard lock(mutex_);
   status_.rows_accepted += result.rows_accepted;

@@ -50,6 +50,7 @@ class Lane {
  private:
   Result<bool> step();  // true: something moved, look again at once
   Result<bool> open();
+  Result<std::optional<store::Submission>> openByMonth(store::SubmissionRequest request);
   Result<bool> advance();
   Result<void> assemble(const store::Submission& submission);
   Result<bool> send(const store::Submission& submission);

@@ -1,12 +1,14 @@
 #include "pipeline/worker.h"
 
 #include <chrono>
+#include <cstdio>
 #include <deque>
 #include <list>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "base/fault_point.h"
+#include "base/hash.h"
 #include "collection/projector.h"
 #include "fhir/json_reader.h"
 #include "pipeline/byte_arena.h"
@@ -246,7 +248,15 @@ void Worker::Impl::keep(const store::SubjectLease& lease, const collection::Proj
     kept.collection = collection->id();
     kept.table = tables[row.table].name;
     kept.key = arena.keep(row.key);
-    kept.period = arena.keep(row.period_start);
+    if (!tables[row.table].key_stated) {
+      // No receiver knows our key, so a row cannot be corrected there: another content is another row, and the former
+      // one is withdrawn.
+      char suffix[20];
+      const int size = std::snprintf(suffix, sizeof suffix, "#%016llx", static_cast<unsigned long long>(fastHash(row.encoded)));
+      kept.key = arena.keep(std::string(row.key) + std::string(suffix, static_cast<std::size_t>(size)));
+    }
+    // Windows are cut by what happened on a day; what lasts (a patient, an open referral) may go in any.
+    if (row.period_start == row.period_end) kept.period = arena.keep(row.period_start);
     kept.cells = arena.keep(row.encoded);
     kept.lineage = arena.keep(row.lineage);
     const auto issues = projection.issues.subspan(row.first_issue, row.issue_count);

@@ -28,7 +28,8 @@ class World:
     SETTINGS = {"provider": "RZZ", "submitter": "RZZ", "primary_system": "Tributary test", "commissioner": "99Z01"}
 
     def __init__(self, binary, patients=200, seed=1, simulator_args=(), source="files", linger="50ms", destination="mesh", destination_extra="",
-                 gateway_extra="", source_extra=""):
+                 gateway_extra="", source_extra="", sim=None):
+        """`sim`: addresses that stand in for the simulator's (epr, mesh, mailbox, recipient, workflow), for outside systems."""
         self.binary = str(binary)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tributary-test-"))
         self.log = open(self.folder / "gateway.log", "ab")
@@ -36,6 +37,7 @@ class World:
         self.sim = {}
         if patients is not None:
             self._start_simulator(patients, seed, simulator_args)
+        self.sim.update(sim or {})
         self.drop = self.folder / "drop"
         (self.drop / "in").mkdir(parents=True)
         self.admin_port, self.listen_port = free_port(), free_port()
@@ -48,7 +50,7 @@ class World:
         }
         destinations = {
             "mesh": f'kind = "mesh"\nurl = "{self.sim.get("mesh", "")}"\nmailbox = "{self.sim.get("mailbox", "")}"\n'
-                    f'recipient = "{self.sim.get("recipient", "")}"\nworkflow = "TEST_COLLECTION"\n'
+                    f'recipient = "{self.sim.get("recipient", "")}"\nworkflow = "{self.sim.get("workflow", "TEST_COLLECTION")}"\n'
                     'password = { env = "TEST_PASSWORD" }\nshared_key = { env = "TEST_KEY" }\npoll = "100ms"\n',
             "folder": 'kind = "folder"\nfolder = "out"\n',
         }

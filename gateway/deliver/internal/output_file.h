@@ -6,24 +6,9 @@
 #include <string_view>
 
 #include "base/result.h"
-
-struct evp_md_ctx_st;  // OpenSSL's EVP_MD_CTX
+#include "base/sha256_stream.h"
 
 namespace tributary::deliver {
-
-// SHA-256 of what comes in pieces.
-class Sha256Stream {
- public:
-  Sha256Stream();
-  void add(std::string_view bytes);
-  std::string finishHex();  // once
-
- private:
-  struct Free {
-    void operator()(evp_md_ctx_st* context) const;
-  };
-  std::unique_ptr<evp_md_ctx_st, Free> context_;
-};
 
 // A file in the making: written as ".<name>.part" beside its target, hashed on the way, and renamed when it
 // is durable. Dropped before commit(), the part is removed.
