@@ -21,13 +21,23 @@ struct Names {
                resource = fhir::findName("resource"), full_url = fhir::findName("fullUrl"),
                request = fhir::findName("request"), method = fhir::findName("method"), url = fhir::findName("url"),
                search = fhir::findName("search"), mode = fhir::findName("mode"), response = fhir::findName("response"),
-               last_modified = fhir::findName("lastModified"), reference = fhir::findName("reference"),
+               last_modified = fhir::findName("lastModified"), etag = fhir::findName("etag"), reference = fhir::findName("reference"),
                resource_type = fhir::findName("resourceType");
 };
 
 const Names& names() {
   static const Names all;
   return all;
+}
+
+// The version that an entry of a history speaks of: of [base]/Type/id/_history/V, else of the ETag W/"V" (FHIR R4 3.1.0.1.3).
+// A delete has no resource that could name its version, and some servers give no lastModified with it.
+std::string_view versionOf(std::string_view url, std::string_view etag) {
+  constexpr std::string_view kHistory = "/_history/";
+  if (const std::size_t at = url.rfind(kHistory); at != std::string_view::npos) return url.substr(at + kHistory.size());
+  if (etag.starts_with("W/")) etag.remove_prefix(2);
+  if (etag.size() < 2 || etag.front() != '"' || etag.back() != '"') return {};
+  return etag.substr(1, etag.size() - 2);
 }
 
 std::string_view text(const Document& document, NodeIndex object, fhir::NameId name) {
@@ -118,7 +128,7 @@ void Intake::addBundle(std::string_view where, std::uint64_t line) {
   struct Entry {
     NodeIndex resource;
     std::string assigned;
-    std::string_view method, url, when;
+    std::string_view method, url, when, version;
   };
   std::vector<Entry> list;
   BundleNames keys;
@@ -128,13 +138,14 @@ void Intake::addBundle(std::string_view where, std::uint64_t line) {
         search != kNoNode && text(document, search, n.mode) == "outcome") {
       continue;
     }
-    Entry entry{object(document, item, n.resource), {}, {}, {}, {}};
+    Entry entry{object(document, item, n.resource), {}, {}, {}, {}, {}};
     if (const NodeIndex request = object(document, item, n.request); request != kNoNode) {
       entry.method = text(document, request, n.method);
       entry.url = text(document, request, n.url);
     }
     if (const NodeIndex response = object(document, item, n.response); response != kNoNode) {
       entry.when = text(document, response, n.last_modified);
+      entry.version = versionOf(entry.url, text(document, response, n.etag));
     }
     if (entry.method == "GET" || entry.method == "HEAD") continue;
     if (entry.resource != kNoNode) {
@@ -163,7 +174,7 @@ void Intake::addBundle(std::string_view where, std::uint64_t line) {
         continue;
       }
       const std::size_t slash = key.find('/');
-      addDelete(key.substr(0, slash), key.substr(slash + 1), entry.when);
+      addDelete(key.substr(0, slash), key.substr(slash + 1), entry.when, entry.version);
     } else if (entry.resource != kNoNode) {
       stage(document, entry.resource, entry.assigned, keys.keys.empty() ? nullptr : &keys, where, line);
     }

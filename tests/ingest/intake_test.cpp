@@ -120,6 +120,31 @@ TEST_F(IntakeTest, ATransactionsUrnsBecomeReferencesAndPlaceTheResource) {
   EXPECT_EQ(patient->size(), 1U);
 }
 
+// As HAPI writes a history: newest first, and deletes without lastModified, told apart by their version alone.
+TEST_F(IntakeTest, ADeleteOfAHistoryDoesNotUndoTheVersionThatCameAfterIt) {
+  const std::string bundle = R"({"resourceType":"Bundle","type":"history","entry":[
+    {"resource":{"resourceType":"Patient","id":"a","meta":{"versionId":"4","lastUpdated":"2026-03-04T00:00:00Z"}},"request":{"method":"PUT","url":"Patient/a/_history/4"},"response":{"etag":"W/\"4\""}},
+    {"request":{"method":"DELETE","url":"Patient/a/_history/3"},"response":{"status":"200 OK","etag":"W/\"3\""}},
+    {"resource":{"resourceType":"Patient","id":"b","meta":{"versionId":"1","lastUpdated":"2026-03-01T00:00:00Z"}},"request":{"method":"POST","url":"Patient"},"response":{"etag":"W/\"1\""}},
+    {"request":{"method":"DELETE","url":"Patient/b"},"response":{"etag":"W/\"2\""}},
+    {"resource":{"resourceType":"Patient","id":"a","meta":{"versionId":"2","lastUpdated":"2026-03-02T00:00:00Z"},"active":true},"request":{"method":"PUT","url":"Patient/a/_history/2"},"response":{"etag":"W/\"2\""}}]})";
+  Intake intake(context_, "test");
+  for (const bool again : {false, true}) {  // windows overlap: everything comes twice
+    EXPECT_EQ(intake.add(bundle, "history"), 5U);
+    const auto counts = intake.commit();
+    ASSERT_TRUE(counts);
+    EXPECT_EQ(counts->stored, again ? 0U : 3U);
+    EXPECT_EQ(counts->stale, again ? 0U : 2U);
+    const auto a = store_->history("test", "Patient", "a"), b = store_->history("test", "Patient", "b");
+    ASSERT_TRUE(a && b);
+    EXPECT_EQ(a->size(), 3U);
+    EXPECT_EQ(b->size(), 2U);
+  }
+  auto counts = store_->reconcile();
+  ASSERT_TRUE(counts);
+  EXPECT_EQ(counts->unaccounted, 0U);
+}
+
 TEST_F(IntakeTest, TheSameTwiceIsOneAndAnOlderVersionDoesNotWin) {
   Intake intake(context_, "test");
   const std::string newer = R"({"resourceType":"Patient","id":"a","meta":{"versionId":"2","lastUpdated":"2026-03-02T00:00:00Z"},"active":true})";

@@ -64,7 +64,7 @@ std::optional<std::uint64_t> wholeNumber(std::string_view text) {
 bool isOlder(const AppendEntry& entry, std::string_view version_id, std::string_view last_updated) {
   const std::optional<Instant> mine = parseInstant(entry.last_updated), its = parseInstant(last_updated);
   if (mine && its && *mine != *its) return *mine < *its;
-  if (mine.has_value() != its.has_value()) return false;
+  // Of the same time, or one of them without a time (a delete in a history may have its version only).
   const std::optional<std::uint64_t> my_version = wholeNumber(entry.version_id),
                                      its_version = wholeNumber(version_id);
   return my_version && its_version && *my_version < *its_version;
@@ -134,7 +134,7 @@ class Appender {
       if (is_delete == existing_.deleted && (is_delete || made.hash == existing_.hash))
         return AppendOutcome::kDuplicate;
       stale = isOlder(given, existing_.version_id, existing_.last_updated);
-      TRY_ASSIGN(const std::optional<Version> same, findVersion(given.operation, made.hash));
+      TRY_ASSIGN(const std::optional<Version> same, findVersion(given, made.hash));
       if (same) {
         // A version that names itself is the same version whenever it comes; one without any mark may come
         // back.
@@ -261,16 +261,21 @@ class Appender {
   };
 
   // An earlier version with the same content, among the newest kMaxChain.
-  Result<std::optional<Version>> findVersion(Operation operation, const ContentHash& hash) {
-    if (operation == Operation::kDelete) return std::nullopt;
+  Result<std::optional<Version>> findVersion(const AppendEntry& given, const ContentHash& hash) {
+    const bool is_delete = given.operation == Operation::kDelete;
+    // A delete has no content to be known by: its marks must do.
+    if (is_delete && given.version_id.empty() && given.last_updated.empty()) return std::nullopt;
     std::uint64_t seq = existing_.newest_seq;
     for (int step = 0; step < kMaxChain && seq != 0; ++step) {
       Rows rows = database_.query(
-          "SELECT operation, hash_high, hash_low, body_seq, previous_seq FROM journal WHERE seq = ?", seq);
+          "SELECT operation, hash_high, hash_low, body_seq, previous_seq, version_id, last_updated FROM journal "
+          "WHERE seq = ?",
+          seq);
       TRY_ASSIGN(const bool found, rows.next());
       if (!found) break;
-      if (!rows->flag(0) && ContentHash{rows->number(1), rows->number(2)} == hash)
-        return Version{rows->number(3)};
+      const bool same = is_delete ? rows->text(5) == given.version_id && rows->text(6) == given.last_updated
+                                  : ContentHash{rows->number(1), rows->number(2)} == hash;
+      if (rows->flag(0) == is_delete && same) return Version{rows->number(3)};
       seq = rows->number(4);
     }
     return std::nullopt;
