@@ -1,6 +1,7 @@
 #include "cli/view_command.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -21,7 +22,7 @@ namespace {
 
 struct ViewOptions {
   std::string view;
-  std::vector<std::string> files, terminology;
+  std::vector<std::string> files, terminology, variables;
   views::RowFormat format = views::RowFormat::kCsv;
   bool strict = false, national = false, plan = false, quiet = false;
 };
@@ -44,8 +45,10 @@ class Output {
 
 class ViewRun {
  public:
-  ViewRun(const views::View& view, const fhirpath::Environment& environment, const ViewOptions& options)
+  ViewRun(const views::View& view, const fhirpath::Environment& environment, const ViewOptions& options,
+          std::span<const fhirpath::NamedValue> variables)
       : view_(view), options_(options), runner_(environment) {
+    runner_.setVariables(variables);
     writer_ = views::RowWriter::make(options.format, view, out_.text);
   }
 
@@ -137,6 +140,17 @@ void runView(const ViewOptions& options) {
   compile.definitions = definitions->get();
   compile.strict = options.strict;
   compile.national_functions = options.national;
+  std::vector<std::string> texts;
+  std::vector<fhirpath::Value> values;
+  std::vector<fhirpath::NamedValue> variables;
+  for (const std::string& variable : options.variables) {
+    const std::size_t equals = std::min(variable.find('='), variable.size());
+    compile.variables.push_back({variable.substr(0, equals), "System.String", false});
+    texts.push_back(variable.substr(std::min(equals + 1, variable.size())));
+  }
+  for (const std::string& text : texts) values.push_back(fhirpath::Value::string(text));
+  for (std::size_t i = 0; i < values.size(); ++i)
+    variables.push_back({compile.variables[i].name, {&values[i], 1}});
   auto view = views::compileFile(options.view, compile);
   if (!view) {
     for (const views::Problem& problem : view.error()) std::fprintf(stderr, "%s\n", problem.render().c_str());
@@ -157,7 +171,7 @@ void runView(const ViewOptions& options) {
   environment.now = SystemClock().now();
   environment.zone_minutes = localZoneMinutes();
   ResourceInput input(options.files, *definitions);
-  ViewRun run(**view, environment, options);
+  ViewRun run(**view, environment, options, variables);
   run.run(input);
   if (const int code = run.finish(); code != 0) exitWith(code);
 }
@@ -181,6 +195,7 @@ void addViewCommand(CLI::App& root) {
                     "Allow resolve() and translate(), beyond the shareable profile");
   command->add_option("--terminology", options->terminology,
                       "Folder or file with ConceptMaps, ValueSets, CodeSystems");
+  command->add_option("--set", options->variables, "NAME=TEXT: a variable that the view uses as %NAME");
   command->add_flag("--plan", options->plan, "Print how the view will run, and stop");
   command->add_flag("-q,--quiet", options->quiet, "No count at the end");
   command->callback([options] { runView(*options); });

@@ -28,6 +28,11 @@ struct Runner::Impl final : fhirpath::VisitListener {
     const Continuation* next;
   };
   using Values = std::span<const Value>;
+  // What the shared part of some columns has given, and (lineage) what was looked at for it.
+  struct Shared {
+    Values values;
+    std::span<const Source> visits;
+  };
 
   Impl(const fhirpath::Environment& environment, const RunOptions& run_options)
       : evaluator(environment), options(run_options) {
@@ -59,10 +64,11 @@ struct Runner::Impl final : fhirpath::VisitListener {
   bool evaluate(const fhirpath::Program& program, const Value& focus, std::int64_t row_index, bool bound,
                 Values& out, const std::string& place);
   bool fill(const PlanColumn& column, const Value& focus, std::int64_t row_index,
-            std::span<const Values> prefixes);
-  bool rest(const PlanColumn& column, Values shared, Values& out, const std::string& place);
+            std::span<const Shared> shared);
+  bool rest(const PlanColumn& column, Values items, Values& out, const std::string& place);
   bool scalar(const Value& value, Cell& cell, const std::string& place);
   std::span<const Source> sources(Values results, const Value& focus);
+  std::span<const Source> takeVisits();
   bool listenIfComputed(const PlanColumn& column, const Value& focus, std::int64_t row_index, Values& values);
   bool fail(const char* rule, const std::string& place, std::string text, std::string remedy);
 
@@ -179,18 +185,18 @@ bool Runner::Impl::scalar(const Value& value, Cell& cell, const std::string& pla
 }
 
 // What follows the shared part of a path, for each of its items.
-bool Runner::Impl::rest(const PlanColumn& column, Values shared, Values& out, const std::string& place) {
+bool Runner::Impl::rest(const PlanColumn& column, Values items, Values& out, const std::string& place) {
   if (!column.rest) {
-    out = column.first && !shared.empty() ? shared.first(1) : shared;
+    out = column.first && !items.empty() ? items.first(1) : items;
     return true;
   }
-  if (shared.size() == 1) {
-    if (!evaluate(*column.rest, shared[0], 0, false, out, place)) return false;
+  if (items.size() == 1) {
+    if (!evaluate(*column.rest, items[0], 0, false, out, place)) return false;
     if (column.first && !out.empty()) out = out.first(1);
     return true;
   }
   gathered.clear();
-  for (const Value& item : shared) {
+  for (const Value& item : items) {
     Values some;
     if (!evaluate(*column.rest, item, 0, false, some, place)) return false;
     gathered.insert(gathered.end(), some.begin(), some.end());
@@ -211,6 +217,10 @@ std::span<const Source> Runner::Impl::sources(Values results, const Value& focus
   if (visits.empty() && results.empty() && focus.isNode()) {
     visits.push_back({&focus.document(), focus.anyIndex(), Source::Role::kCondition});
   }
+  return takeVisits();
+}
+
+std::span<const Source> Runner::Impl::takeVisits() {
   const std::span<Source> out = arena.array<Source>(visits.size());
   std::ranges::copy(visits, out.begin());
   visits.clear();
@@ -222,25 +232,29 @@ bool Runner::Impl::listenIfComputed(const PlanColumn& column, const Value& focus
                                     Values& values) {
   if (std::ranges::all_of(values, [](const Value& value) { return value.isNode(); })) return true;
   evaluator.setVisitListener(this);
-  const bool done =
-      evaluate(*column.program, focus, row_index, column.row_index, values, view->plan.columns[column.slot].name);
+  const bool done = evaluate(*column.program, focus, row_index, column.row_index, values,
+                             view->plan.columns[column.slot].name);
   evaluator.setVisitListener(nullptr);
   return done;
 }
 
 bool Runner::Impl::fill(const PlanColumn& column, const Value& focus, std::int64_t row_index,
-                        std::span<const Values> prefixes) {
+                        std::span<const Shared> shared) {
   const std::string& place = view->plan.columns[column.slot].name;
   Cell& cell = cells[column.slot];
   Values values;
-  if (column.prefix != PlanColumn::kNoPrefix && !prefixes.empty()) {
-    if (!rest(column, prefixes[static_cast<std::size_t>(column.prefix)], values, place)) return false;
+  if (column.prefix != PlanColumn::kNoPrefix && !shared.empty()) {
+    const Shared& before = shared[static_cast<std::size_t>(column.prefix)];
+    if (options.lineage) [[unlikely]]
+      visits.assign(before.visits.begin(), before.visits.end());
+    if (!rest(column, before.values, values, place)) return false;
   } else if (!evaluate(*column.program, focus, row_index, column.row_index, values, place)) {
     return false;
   }
   if (options.lineage) [[unlikely]] {
     if (options.results_only && !listenIfComputed(column, focus, row_index, values)) return false;
-    cell.sources = options.results_only && values.empty() ? std::span<const Source>{} : sources(values, focus);
+    cell.sources =
+        options.results_only && values.empty() ? std::span<const Source>{} : sources(values, focus);
   }
   if (column.collection) {
     const std::span<Cell> items = arena.array<Cell>(values.size());
@@ -297,15 +311,14 @@ bool Runner::Impl::body(const PlanNode& node, const Value& focus, std::int64_t r
                         const Continuation* next) {
   const fhirpath::Evaluator::Scope scope(evaluator);
   const internal::Arena::Mark mark = arena.mark();
-  std::span<Values> prefixes;
-  if (!node.prefixes.empty() && !listens()) {
-    prefixes = arena.array<Values>(node.prefixes.size());
-    for (std::size_t i = 0; i < prefixes.size(); ++i) {
-      if (!evaluate(*node.prefixes[i], focus, 0, false, prefixes[i], node.location)) return false;
-    }
+  const std::span<Shared> shared = arena.array<Shared>(node.prefixes.size());
+  for (std::size_t i = 0; i < shared.size(); ++i) {
+    if (!evaluate(*node.prefixes[i], focus, 0, false, shared[i].values, node.location)) return false;
+    if (options.lineage) [[unlikely]]
+      shared[i].visits = takeVisits();
   }
   for (const PlanColumn& column : node.columns) {
-    if (!fill(column, focus, row_index, prefixes)) return false;
+    if (!fill(column, focus, row_index, shared)) return false;
   }
   const bool more = parts(node, 0, focus, row_index, next);
   arena.release(mark);

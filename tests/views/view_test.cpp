@@ -126,6 +126,25 @@ TEST_F(Views, LineageNamesTheElements) {
   EXPECT_EQ(without.sources[0][0], "");
 }
 
+TEST_F(Views, LineageOfASharedPartIsThatOfTheWhole) {
+  const auto v = view(R"json({"resource":"Patient","select":[{"column":[
+      {"name":"a","path":"telecom.where(system = 'phone').value"},
+      {"name":"b","path":"telecom.where(system = 'phone').use"}]}]})json");
+  options_.share_prefixes = false;
+  const auto plain = view(R"json({"resource":"Patient","select":[{"column":[
+      {"name":"a","path":"telecom.where(system = 'phone').value"},
+      {"name":"b","path":"telecom.where(system = 'phone').use"}]}]})json");
+  EXPECT_THAT(v->describe(), HasSubstr("shared 0"));
+  EXPECT_THAT(plain->describe(), ::testing::Not(HasSubstr("shared")));
+  Runner runner(environment_, {.lineage = true});
+  Recorder a, b;
+  const auto d = document(kPatient);
+  ASSERT_TRUE(runner.run(*v, d, a));
+  ASSERT_TRUE(runner.run(*plain, d, b));
+  EXPECT_EQ(a.sources, b.sources);
+  EXPECT_EQ(a.sources[0][0], "(system) (system) value");
+}
+
 TEST_F(Views, ProblemsOfDataAreIssues) {
   const auto v =
       view(R"({"name":"t","resource":"Patient","select":[{"column":[{"name":"f","path":"name.family"}]}]})");
