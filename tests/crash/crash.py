@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """kill -9 at every fault point and at random moments; afterwards nothing may be lost, doubled or unaccounted."""
 import argparse
+import json
 import pathlib
 import random
+import re
 import subprocess
 import sys
 import time
@@ -17,7 +19,8 @@ def portions(binary, patients, parts, folder):
                    stdout=subprocess.DEVNULL)
     lines = []
     for file in sorted(folder.glob("*.ndjson")):
-        lines += file.read_text().splitlines()
+        # Other patients than the server's: two sources that hold the same person are another matter.
+        lines += re.sub(r"\b([pLSCAPG])0(\d{6})", r"\g<1>5\2", file.read_text()).splitlines()
     size = -(-len(lines) // parts)
     return ["\n".join(lines[i:i + size]) + "\n" for i in range(0, len(lines), size)], len(lines)
 
@@ -70,7 +73,8 @@ def main():
     print(account.strip().splitlines()[-1] if account.strip() else "no account")
     checks.equal(code, 0, "exit code of the last run")
     checks.equal(counts.get("unaccounted"), 0, "unaccounted resources and rows")
-    checks.equal(national["held"], counts.get("accepted"), "rows that the national side holds, and those the ledger calls accepted")
+    if not checks.equal(national["held"], counts.get("accepted"), "rows that the national side holds, and those the ledger calls accepted"):
+        print(account, json.dumps(national, indent=1), sep="\n")
     checks.equal(national["twice"], 0, "rows or files delivered twice")
 
     # The same input without a single kill must end in the same rows.
