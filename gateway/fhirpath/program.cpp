@@ -68,7 +68,6 @@ std::expected<std::shared_ptr<const Program>, Diagnostic> compile(std::string_vi
   auto impl = std::make_unique<Program::Impl>(options.definitions);
   impl->source = std::string(expression);
   impl->source_name = options.source_name;
-  impl->optimised = options.optimise;
   if (options.definitions != nullptr && !options.context_type.empty()) {
     impl->context_type = options.definitions->findType(options.context_type);
     if (impl->context_type == terminology::kNoType) {

@@ -178,6 +178,19 @@ TEST_F(Engine, LimitsOfTheExpression) {
   EXPECT_TRUE(compile(path, options));
 }
 
+TEST_F(Engine, TheDeepestExpressionRuns) {
+  Evaluator evaluator(environment_);
+  std::string sum = "1";
+  for (int i = 0; i < 1000; ++i) sum += "+%rowIndex";
+  EXPECT_EQ(run(evaluator, *compiled(sum), *patient_), "Integer:1");
+  std::string nested = "1";
+  for (int i = 0; i < 250; ++i) nested = "iif(name.exists(), " + nested + ", 2)";
+  EXPECT_EQ(run(evaluator, *compiled(nested), *patient_), "Integer:1");
+  nested = "id";
+  for (int i = 0; i < 250; ++i) nested = "name.first().select(" + nested + ")";
+  EXPECT_EQ(run(evaluator, *compiled(nested), *patient_), "");
+}
+
 TEST_F(Engine, RegularExpressionsAreBounded) {
   Evaluator evaluator(environment_);
   EXPECT_EQ(run(evaluator, *compiled("('" + std::string(30, 'a') + "').matches('^(a+)+$!')"), *patient_),

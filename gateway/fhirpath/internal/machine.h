@@ -220,6 +220,4 @@ class ValueSet {
   std::unordered_multimap<std::uint64_t, std::uint32_t> index_;
 };
 
-// Internal form of a Program.
-struct FusedPlan;
 }  // namespace tributary::fhirpath

@@ -3,7 +3,6 @@
 #include <string>
 #include <vector>
 
-#include "fhirpath/internal/arena.h"
 #include "fhirpath/internal/ast.h"
 #include "fhirpath/internal/type_model.h"
 #include "fhirpath/program.h"
@@ -11,7 +10,7 @@
 namespace tributary::fhirpath {
 
 struct Program::Impl {
-  Impl(const terminology::Definitions* definitions) : types(definitions), arena(std::size_t{16} << 20) {}
+  explicit Impl(const terminology::Definitions* definitions) : types(definitions) {}
 
   std::string source;
   std::string source_name;
@@ -22,8 +21,6 @@ struct Program::Impl {
   StaticType result;
   std::vector<std::string> variables;
   std::vector<Diagnostic> warnings;
-  Arena arena;  // of folded constants
-  bool optimised = true;
 };
 
 // Fills line, column and source line from the offset.
