@@ -179,7 +179,7 @@ Result<bool> Lane::open() {
 Result<std::optional<Submission>> Lane::openByMonth(store::SubmissionRequest request) {
   constexpr int kMonthsBack = 36;
   int year = std::atoi(request.window.c_str()), month = std::atoi(request.window.c_str() + 5);
-  char text[16];
+  char text[40];
   for (int back = 0; back <= kMonthsBack; ++back) {
     std::snprintf(text, sizeof text, "%04d-%02d-01", year, month);
     request.period_from = text;

@@ -6,7 +6,7 @@ resources=${1:-1000000}
 work=$(mktemp -d "${TMPDIR:-/tmp}/tributary-backlog.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/drop/in"
-patients=$((resources / 20 + 1))
+patients=$((resources * 10 / 198 + 1))  # a patient of the caseload has just under 20
 "$bin" synth --patients "$patients" --seed 1 --out "$work/synth" | tail -n 1
 mv "$work"/synth/*.ndjson "$work/drop/in/"
 cat >"$work/gateway.toml" <<TOML
