@@ -145,6 +145,36 @@ TEST_F(IntakeTest, ADeleteOfAHistoryDoesNotUndoTheVersionThatCameAfterIt) {
   EXPECT_EQ(counts->unaccounted, 0U);
 }
 
+TEST_F(IntakeTest, AVersionBetweenTheKnownOneAndADeleteDoesNotUndoTheDelete) {
+  const auto version = [](int n) {
+    const std::string text = std::to_string(n);
+    return R"({"resource":{"resourceType":"Patient","id":"a","meta":{"versionId":")" + text + R"(","lastUpdated":"2026-03-0)" + text +
+           R"(T00:00:00Z"}},"request":{"method":"PUT","url":"Patient/a/_history/)" + text + R"("},"response":{"status":"200"}})";
+  };
+  const auto gone = R"({"request":{"method":"DELETE","url":"Patient/a/_history/3"},"response":{"status":"200 OK"}})";
+  const auto history = [](const std::string& entries) { return R"({"resourceType":"Bundle","type":"history","entry":[)" + entries + "]}"; };
+  Intake intake(context_, "test");
+  for (const std::string& entries : {version(1), gone + ("," + version(2)), gone + ("," + version(2))}) {
+    const std::string bundle = history(entries);
+    intake.add(bundle, "history");
+    ASSERT_TRUE(intake.commit());
+  }
+  const auto versions = store_->history("test", "Patient", "a");
+  ASSERT_TRUE(versions);
+  EXPECT_EQ(versions->size(), 3U);
+  std::string current;
+  ASSERT_TRUE(store_->readJournal(0, 10, false, [&](const store::JournalRecord& record) {
+    if (record.current) current = record.version_id;
+    return true;
+  }));
+  EXPECT_EQ(current, "3");
+  const std::string back = history(version(4));
+  intake.add(back, "history");
+  const auto counts = intake.commit();
+  ASSERT_TRUE(counts);
+  EXPECT_EQ(counts->stored, 1U);
+}
+
 TEST_F(IntakeTest, TheSameTwiceIsOneAndAnOlderVersionDoesNotWin) {
   Intake intake(context_, "test");
   const std::string newer = R"({"resourceType":"Patient","id":"a","meta":{"versionId":"2","lastUpdated":"2026-03-02T00:00:00Z"},"active":true})";

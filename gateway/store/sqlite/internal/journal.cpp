@@ -165,8 +165,10 @@ class Appender {
     } else if (!given.subject.empty()) {
       TRY_ASSIGN(subject, internDirtySubject(state_, source_, given.subject));
     }
-    // A delete without a time is placed at the version that it ends, so that older ones cannot come back.
-    const std::string_view last_updated = is_delete && given.last_updated.empty() && known
+    // A delete without a time and a version is placed at the version that it ends, so that older ones cannot come
+    // back. With a version that says enough; that time would be too early where versions in between are missing.
+    const bool placeless = given.last_updated.empty() && !wholeNumber(given.version_id);
+    const std::string_view last_updated = is_delete && placeless && known
                                               ? std::string_view(existing_.last_updated)
                                               : given.last_updated;
     TRY_ASSIGN(const std::int64_t resource,
