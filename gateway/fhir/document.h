@@ -112,11 +112,12 @@ class Document {
   // touches a cache line each. Not used (count 0) for a root with more members than fit.
   struct RootIndex {
     static constexpr std::size_t kMost = 24;
+    // What every evaluation reads stands first, with the tape's address before it in one cache line.
+    std::uint8_t count = 0;
+    std::uint8_t type_length = 0;
+    std::array<char, 38> type{};
     std::array<NameId, kMost> names{};
     std::array<NodeIndex, kMost> nodes{};
-    std::array<char, 39> type{};
-    std::uint8_t type_length = 0;
-    std::uint8_t count = 0;
 
     NodeIndex find(NameId name) const {
 #ifdef __SSE2__
@@ -140,6 +141,7 @@ class Document {
   void indexRoot();
 
   internal::Buffer<Node> nodes_;
+  RootIndex root_;
   internal::Buffer<char> arena_;  // unescaped strings; before each, 4 bytes with its offset in the text
   std::string_view text_;         // borrowed from the caller, or into owned_
   std::unique_ptr<std::string> owned_;
@@ -148,7 +150,6 @@ class Document {
   std::uint64_t base_offset_ = 0;  // of text_ in its file
   std::uint32_t base_line_ = 1;    // line of text_'s first byte in its file
   bool xml_ = false;
-  RootIndex root_;
 };
 
 }  // namespace tributary::fhir
