@@ -133,6 +133,11 @@ Result<void> Gateway::addSource(const SourceConfig& source) {
   options.types = source.types;
   if (options.types.empty()) {
     for (const std::string& type : collection_->resourceTypes()) options.types.push_back(type);
+    // What others refer to first: fewer subjects are projected before they are whole.
+    std::stable_sort(options.types.begin(), options.types.end(), [this](const std::string& a, const std::string& b) {
+      const auto rank = [this](const std::string& type) { return type == "Patient" ? 1 : compartments_->inCompartment(type) ? 2 : 0; };
+      return rank(a) < rank(b);
+    });
   }
   options.interval = source.interval;
   options.overlap = source.overlap;
