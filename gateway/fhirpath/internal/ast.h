@@ -93,9 +93,9 @@ struct Expr {
   bool delimited = false;
   bool has_value = false;  // literals
   Value value;
-  QuantityValue quantity;         // what a quantity literal's value points to
-  std::vector<Value> values;      // a folded collection; has_value is false then
-  std::deque<std::string> owned;  // texts that `values` point to
+  QuantityValue quantity;                           // what a quantity literal's value points to
+  std::vector<Value> values;                        // a folded collection; has_value is false then
+  std::vector<std::unique_ptr<std::string>> owned;  // texts that `values` point to
   std::span<const Value> literal() const {
     return has_value ? std::span<const Value>(&value, 1) : std::span<const Value>(values);
   }

@@ -373,8 +373,12 @@ bool keep(Expr& e, Span values) {
   e.has_value = values.size() == 1;
   if (values.size() > 1) {
     for (const Value& v : values) {
-      e.values.push_back(v.kind() == ValueKind::kString ? Value::string(e.owned.emplace_back(v.asString()))
-                                                        : v);
+      if (v.kind() == ValueKind::kString) {
+        e.owned.push_back(std::make_unique<std::string>(v.asString()));
+        e.values.push_back(Value::string(*e.owned.back()));
+      } else {
+        e.values.push_back(v);
+      }
     }
     return true;
   }
