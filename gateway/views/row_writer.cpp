@@ -5,6 +5,10 @@
 
 #include "fhir/json_writer.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 namespace tributary::views {
 
 void writeCellJson(const Cell& cell, std::string& out) {
@@ -33,8 +37,37 @@ void writeCellJson(const Cell& cell, std::string& out) {
 
 namespace {
 
+bool special(char c) {
+  return c == ',' || c == '"' || c == '\r' || c == '\n';
+}
+
+#ifdef __SSE2__
+bool anySpecial16(const char* at) {
+  const __m128i text = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+  const __m128i breaks =
+      _mm_or_si128(_mm_cmpeq_epi8(text, _mm_set1_epi8('\r')), _mm_cmpeq_epi8(text, _mm_set1_epi8('\n')));
+  const __m128i marks =
+      _mm_or_si128(_mm_cmpeq_epi8(text, _mm_set1_epi8(',')), _mm_cmpeq_epi8(text, _mm_set1_epi8('"')));
+  return _mm_movemask_epi8(_mm_or_si128(breaks, marks)) != 0;
+}
+#endif
+
+// A field that must stand in quotes (RFC 4180 2.6).
+bool needsQuotes(std::string_view text) {
+#ifdef __SSE2__
+  if (text.size() >= 16) {
+    std::size_t i = 0;
+    for (; i + 16 <= text.size(); i += 16) {
+      if (anySpecial16(text.data() + i)) return true;
+    }
+    return anySpecial16(text.data() + text.size() - 16);
+  }
+#endif
+  return std::ranges::any_of(text, special);
+}
+
 void writeCsvText(std::string_view text, std::string& out) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
+  if (!needsQuotes(text)) {
     out += text;
     return;
   }

@@ -237,6 +237,27 @@ TEST_F(Views, WritesRows) {
             "p1  1,\"2         B       []\n");
 }
 
+TEST(CsvField, IsQuotedWhereverTheMarkStands) {
+  for (const std::size_t length : {1U, 2U, 15U, 16U, 17U, 31U, 32U, 40U}) {
+    for (std::size_t at = 0; at < length; ++at) {
+      for (const char mark : {',', '"', '\r', '\n'}) {
+        std::string text(length, 'x');
+        Cell cell;
+        cell.kind = CellKind::kString;
+        cell.text = text;
+        std::string out;
+        writeCellCsv(cell, out);
+        EXPECT_EQ(out, text);
+        text[at] = mark;
+        out.clear();
+        writeCellCsv(cell, out);
+        EXPECT_EQ(out.front(), '"') << length << ' ' << at;
+        EXPECT_EQ(out.size(), length + 2 + (mark == '"' ? 1 : 0));
+      }
+    }
+  }
+}
+
 TEST(TableWriter, RollsBackAcrossTheRowsThatDecideTheWidths) {
   const auto v = compile(R"({"resource":"Patient","select":[{"column":[{"name":"i","path":"id"}]}]})", {});
   ASSERT_TRUE(v);

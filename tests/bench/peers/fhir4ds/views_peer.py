@@ -23,11 +23,13 @@ connection.execute(
 loaded = time.perf_counter() - start
 count = connection.execute("SELECT count(*) FROM resources").fetchone()[0]
 
-start = time.perf_counter()
-table = connection.execute(sql).arrow()
-if hasattr(table, "read_all"):
-    table = table.read_all()
-queried = time.perf_counter() - start
+queried = float("inf")
+for _ in range(3):  # the best of three, as everywhere
+    start = time.perf_counter()
+    table = connection.execute(sql).arrow()
+    if hasattr(table, "read_all"):
+        table = table.read_all()
+    queried = min(queried, time.perf_counter() - start)
 
 with open(out, "w", encoding="utf-8") as f:
     for row in zip(*(column.to_pylist() for column in table.columns)):

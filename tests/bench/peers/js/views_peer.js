@@ -27,16 +27,19 @@ function rowsOf(resource) {
 }
 
 const bytes = fs.readFileSync(file);
-const start = process.hrtime.bigint();
-let count = 0;
-const rows = [];
-for (let at = 0; at < bytes.length;) {
-  const end = bytes.indexOf(10, at);
-  const resource = JSON.parse(bytes.toString('utf8', at, end));
-  for (const row of rowsOf(resource)) rows.push(row);
-  count++;
-  at = end + 1;
+let best = Infinity, count, rows;
+for (let round = 0; round < 3; round++) { // the best of three, as everywhere
+  const start = process.hrtime.bigint();
+  count = 0;
+  rows = [];
+  for (let at = 0; at < bytes.length;) {
+    const end = bytes.indexOf(10, at);
+    const resource = JSON.parse(bytes.toString('utf8', at, end));
+    for (const row of rowsOf(resource)) rows.push(row);
+    count++;
+    at = end + 1;
+  }
+  best = Math.min(best, Number(process.hrtime.bigint() - start) / 1e9);
 }
-const spent = Number(process.hrtime.bigint() - start) / 1e9;
 fs.writeFileSync(out, rows.map((row) => JSON.stringify(row)).join('\n') + '\n');
-console.log(['views', count, spent.toFixed(3), '0', rows.length].join('\t'));
+console.log(['views', count, best.toFixed(3), '0', rows.length].join('\t'));
