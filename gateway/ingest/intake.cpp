@@ -307,6 +307,11 @@ Result<IntakeCounts> Intake::commit(std::span<const store::CursorMove> cursors) 
       entry.outcome = store::ResourceOutcome::kFiltered;
       entry.outcome_rule = "type-not-mapped";
       entry.outcome_reason = "no table of the collection is filled from resources of this type";
+    } else if (entry.subject.empty() && staged.operation == store::Operation::kUpsert) {
+      // Until a row is made with it, see Worker.
+      entry.outcome = store::ResourceOutcome::kFiltered;
+      entry.outcome_rule = "shared-not-used";
+      entry.outcome_reason = "a shared resource that no delivered row has been made with (yet)";
     }
     entries.push_back(entry);
   }

@@ -296,6 +296,10 @@ void Worker::Impl::keep(const store::SubjectLease& lease, const collection::Proj
     out.outcomes.push_back(entry);
   }
   for (const auto& [key, seq] : shared_new) {
+    if (out.rows.empty()) {  // it helped to make nothing that travels
+      shared_seen.erase(seq);
+      continue;
+    }
     shared_outcomes.push_back({arena.keep(lease.source), arena.keep(key.type), arena.keep(key.id), seq,
                                store::ResourceOutcome::kDelivered, {}, {}});
   }

@@ -49,7 +49,7 @@ def main():
             world.drop_file(f"part-{number:04}.ndjson", texts[number])
         point = points[number % len(points)] if number % 4 != 3 else None
         gateway = world.start_gateway(fault=f"{point}:{dice.choice([1, 1, 1, 2, 3])}" if point else None)
-        deadline = time.time() + (3.0 if point else dice.uniform(0.05, 1.2))
+        deadline = time.time() + (5.0 if point else dice.uniform(0.05, 1.2))
         while gateway.poll() is None and time.time() < deadline:
             time.sleep(0.005)
         if gateway.poll() is None:

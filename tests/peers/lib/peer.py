@@ -94,12 +94,6 @@ def journal_counts(world):
                                      "WHERE resource.seq > 0 AND resource.deleted = 0 GROUP BY 1"))
 
 
-def unused_shared(world):
-    """Resources of no patient (Organization, Practitioner, …) that no projection has used so far: they wait for one that refers to them."""
-    with contextlib.closing(_store(world)) as database:
-        return database.execute("SELECT count(*) FROM resource WHERE seq > 0 AND deleted = 0 AND subject_id = 0 AND outcome = 0").fetchone()[0]
-
-
 def reconciled(world, seconds=60):
     """The account of a gateway that is started for it alone and stopped again."""
     gateway = world.start_gateway()
@@ -119,7 +113,7 @@ def account_for(checks, world, name):
         checks.equal(c["received"], c["journalled"] + c["duplicates"], f"{name}: what {source} received")
         checks.equal(c["journalled"], c["current"] + c["superseded"] + c["stale"], f"{name}: what is journalled of {source}")
         checks.equal(c["current"], c["delivered"] + c["filtered"] + c["quarantined"] + c["deleted"] + c["waiting"], f"{name}: what {source} holds now")
-    checks.equal(sum(c["waiting"] for c in counts["sources"].values()), unused_shared(world), f"{name}: resources that wait, beside unused shared ones")
+    checks.equal(sum(c["waiting"] for c in counts["sources"].values()), 0, f"{name}: resources that still wait")
     checks.equal(counts["unaccounted"], 0, f"{name}: unaccounted")
     checks.equal(counts["differences"], [], f"{name}: differences")
     return counts
