@@ -92,7 +92,7 @@ std::uint64_t printAccount(const store::Reconciliation& counts, const std::strin
       std::printf("  %s %s", grouped(rows).c_str(), std::string(store::rowStateName(state)).c_str());
       if (state == store::RowState::kWithdrawn) continue;  // a delete that has arrived: not a row any more
       if (state == store::RowState::kAccepted) accepted += rows;
-      else if (state == store::RowState::kRejected || state == store::RowState::kFailed) rejected += rows;
+      else if (state == store::RowState::kRejected) rejected += rows;
       else open += rows;
     }
     std::printf("\n");

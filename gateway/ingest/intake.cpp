@@ -147,12 +147,29 @@ void Intake::addBundle(std::string_view where, std::uint64_t line) {
       entry.when = text(document, response, n.last_modified);
       entry.version = versionOf(entry.url, text(document, response, n.etag));
     }
-    if (entry.method == "GET" || entry.method == "HEAD") continue;
+    if (entry.method == "GET" || entry.method == "HEAD" || entry.method == "PATCH") {
+      refuse(document, item, "interaction-not-taken", "a Bundle entry asks for an interaction that is not taken here",
+             "Send PUT, POST or DELETE with whole resources.", where, line);
+      continue;
+    }
+    if (entry.method == "DELETE" ? entry.url.empty() : entry.resource == kNoNode) {
+      refuse(document, item, "empty-entry", "a Bundle entry has nothing that could be taken",
+             "Give each entry a resource, or a DELETE request with its URL.", where, line);
+      continue;
+    }
     if (entry.resource != kNoNode) {
       const std::string_view full_url = text(document, item, n.full_url);
       std::string_view id = text(document, entry.resource, n.id);
+      const std::string_view url_key = referenceKey(entry.url);
+      const std::string_view url_id = url_key.substr(std::min(url_key.size(), url_key.find('/') + 1));
+      if (entry.method == "PUT" && (url_key.empty() || (!id.empty() && url_id != id))) {
+        refuse(document, item, url_key.empty() ? "conditional-update" : "url-mismatch",
+               url_key.empty() ? "a PUT in a Bundle names no resource as Type/id" : "the resource is not the one that the entry's URL names",
+               url_key.empty() ? "Conditional updates are not taken; name each resource." : "Id in URL and resource must agree.", where, line);
+        continue;
+      }
       if (id.empty() && entry.method == "PUT") {
-        const std::string_view key = referenceKey(entry.url);
+        const std::string_view key = url_key;
         entry.assigned = key.substr(std::min(key.size(), key.find('/') + 1));
       } else if (id.empty()) {
         const std::string_view uuid = full_url.starts_with("urn:uuid:") ? full_url.substr(9) : std::string_view{};
@@ -174,6 +191,11 @@ void Intake::addBundle(std::string_view where, std::uint64_t line) {
         continue;
       }
       const std::size_t slash = key.find('/');
+      if (context_.definitions->findType(key.substr(0, slash)) == terminology::kNoType) {
+        refuse(document, 0, "unknown-resource-type", "a DELETE in a Bundle names a type that FHIR R4 does not have",
+               "Check the spelling of the type.", where, line);
+        continue;
+      }
       addDelete(key.substr(0, slash), key.substr(slash + 1), entry.when, entry.version);
     } else if (entry.resource != kNoNode) {
       stage(document, entry.resource, entry.assigned, keys.keys.empty() ? nullptr : &keys, where, line);
@@ -213,7 +235,8 @@ void Intake::stage(const Document& document, NodeIndex resource, std::string_vie
   entry.type = type;
   const std::string_view type_name = entry.type;
   entry.id = text(document, resource, n.id);
-  const bool has_id = !entry.id.empty();
+  const bool has_id = document.member(resource, n.id) != kNoNode;
+  // An id that is there and no text ("", a number, null) is refused below like any other that is not an id.
   if (!has_id) entry.id = assigned_id.empty() ? contentId(body) : std::string(assigned_id);
   if (!validId(entry.id)) {
     return refuse(document, resource, "invalid-id", "the id of this resource is not a FHIR id",

@@ -296,6 +296,10 @@ void checkDestination(Reader& reader, const toml::table& table, const Destinatio
     need(!d.password.empty(), "password");
     need(!d.shared_key.empty(), "shared_key");
   }
+  const auto digit = [&](std::size_t i) { return d.at[i] >= '0' && d.at[i] <= '9'; };
+  if (d.at.size() != 5 || d.at[2] != ':' || !digit(0) || !digit(1) || !digit(3) || !digit(4) || d.at.substr(0, 2) > "23" || d.at.substr(3) > "59") {
+    reader.issue(table.source(), path + ".at", "'at' is no time of day", "Write HH:MM, such as \"02:00\".");
+  }
   if (d.max_rows == 0) reader.issue(table.source(), path + ".max_rows", "'max_rows' must be at least 1", "Use 100000.");
 }
 

@@ -211,6 +211,16 @@ void Gateway::addAdminRoutes(net::Router& router) {
     return response;
   });
   router.add(Method::kGet, "/status", [this](const net::ServerRequest&) { return jsonResponse(statusJson(status())); });
+  // A refused or given-up submission: its rows go back to pending once a person has mended the cause.
+  router.add(Method::kPost, "/submissions/{id}/requeue", [this](const net::ServerRequest& request) {
+    const std::string id(request.parameter("id"));
+    if (id.empty() || id.size() > 18 || !std::all_of(id.begin(), id.end(), [](char c) { return c >= '0' && c <= '9'; })) {
+      return jsonResponse("{\"error\":\"that is no submission number\"}", 400);
+    }
+    auto rows = store_->requeueSubmission(std::stoull(id), "requeued by an operator");
+    if (!rows) return jsonResponse("{\"error\":\"the submission cannot be requeued: it is unknown, or its answers are there\"}", 409);
+    return jsonResponse("{\"rows\":" + std::to_string(*rows) + "}");
+  });
   router.add(Method::kGet, "/reconcile", [this](const net::ServerRequest&) {
     auto counted = store_->reconcile();
     if (!counted) return jsonResponse("{\"error\":\"the store cannot be counted now\"}", 503);

@@ -205,7 +205,7 @@ Result<bool> Lane::advance() {
       moved = true;
       continue;  // it is sent in the next round, in order
     }
-    if (submission.next_attempt && *submission.next_attempt > clock_.now() && !hurry_) {
+    if (submission.next_attempt && *submission.next_attempt > clock_.now()) {
       const std::lock_guard lock(mutex_);
       status_.next_attempt = submission.next_attempt;
       return moved;  // those behind it wait as well: order

@@ -378,7 +378,13 @@ Result<std::size_t> Worker::runOnce() {
   }
   std::size_t bytes = 0;
   for (const store::SubjectLease& lease : leases) {
-    if (auto projected = self.projectSubject(lease, generation, bytes); !projected) {
+    auto projected = self.projectSubject(lease, generation, bytes);
+    if (!projected && projected.error().retry == RetryClass::kPermanent && lease.attempts >= 3) {
+      // It will not get better by itself: a person must look, and nobody waits for it.
+      if (self.pending_count > 0 && self.pending[self.pending_count - 1].lease.subject_id == lease.subject_id) --self.pending_count;
+      self.quarantineWhole(self.nextPending(lease), "projection-failed", self.arena.keep(projected.error().text));
+      self.counters.failures.fetch_add(1, std::memory_order_relaxed);
+    } else if (!projected) {
       // One subject that cannot be projected must not hold up the others; it comes again later, and the reason is kept.
       if (self.pending_count > 0 && self.pending[self.pending_count - 1].lease.subject_id == lease.subject_id) --self.pending_count;
       self.counters.failures.fetch_add(1, std::memory_order_relaxed);

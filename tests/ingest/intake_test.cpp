@@ -64,6 +64,8 @@ TEST_F(IntakeTest, WhatCannotBeTakenIsRefusedAndKeptWithAReason) {
       {"{\"resourceType\":\"Patiant\",\"id\":\"x\"}", "unknown-resource-type"},
       {"{\"resourceType\":\"HumanName\",\"id\":\"x\"}", "unknown-resource-type"},
       {"{\"resourceType\":\"Patient\",\"id\":\"no spaces\"}", "invalid-id"},
+      {"{\"resourceType\":\"Patient\",\"id\":\"\"}", "invalid-id"},
+      {"{\"resourceType\":\"Patient\",\"id\":5}", "invalid-id"},
       {"{\"resourceType\":\"Patient\",\"id\":\"a\",\"id\":\"b\"}", "json-duplicate-member"},
   };
   Intake intake(context_, "test");
@@ -95,6 +97,21 @@ TEST_F(IntakeTest, ABadEntryOfABundleCostsThatEntryOnly) {
   ASSERT_TRUE(stored);
   EXPECT_EQ(stored->stored, 2U);
   EXPECT_EQ(stored->rejected, 1U);
+}
+
+TEST_F(IntakeTest, BundleEntriesThatCannotBeAppliedAreRefusedOneByOne) {
+  const std::string bundle = R"({"resourceType":"Bundle","type":"batch","entry":[
+    {"resource":{"resourceType":"Patient"},"request":{"method":"PUT","url":"Patient?identifier=a|b"}},
+    {"resource":{"resourceType":"Patient","id":"x"},"request":{"method":"PUT","url":"Patient/y"}},
+    {"resource":{"resourceType":"Parameters"},"request":{"method":"PATCH","url":"Patient/x"}},
+    {"request":{"method":"PUT","url":"Patient/x"}},
+    {},
+    {"request":{"method":"DELETE","url":"Foo/1"}}]})";
+  Intake intake(context_, "test");
+  EXPECT_EQ(intake.add(bundle, "bundle"), 6U);
+  ASSERT_EQ(intake.issues().size(), 6U);
+  const char* rules[] = {"conditional-update", "url-mismatch", "interaction-not-taken", "empty-entry", "empty-entry", "unknown-resource-type"};
+  for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(intake.issues()[i].rule, rules[i]);
 }
 
 TEST_F(IntakeTest, ATransactionsUrnsBecomeReferencesAndPlaceTheResource) {

@@ -19,7 +19,7 @@ std::vector<fs::path> filesIn(const fs::path& folder) {
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     const std::string name = it->path().filename().string();
     if (name.starts_with('.') || name.ends_with(".part") || name.ends_with(".tmp")) continue;
-    if (it->is_regular_file(error)) found.push_back(it->path());
+    if (it->symlink_status(error).type() == fs::file_type::regular) found.push_back(it->path());
   }
   std::sort(found.begin(), found.end());
   return found;

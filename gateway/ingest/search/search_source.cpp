@@ -63,7 +63,8 @@ SearchSource::SearchSource(IntakeContext context, SearchOptions options, const C
 void SearchSource::run(std::stop_token stop) {
   while (!stop.stop_requested()) {
     Result<bool> moved = false;
-    if (!learned_) {
+    // Again now and then: the server may have changed, and clocks drift.
+    if (!learned_ || clock_.now() - learned_at_ > std::chrono::minutes(10)) {
       if (auto learned = learnServer(stop); !learned) moved = std::unexpected(learned.error());
     }
     if (moved) moved = cycle(stop);
@@ -123,6 +124,7 @@ Result<void> SearchSource::learnServer(std::stop_token stop) {
     }
   }
   learned_ = true;
+  learned_at_ = clock_.now();
   return {};
 }
 
@@ -142,6 +144,13 @@ Result<bool> SearchSource::pollType(const std::string& type, std::stop_token sto
   std::optional<Instant> from = cursor ? parseInstant(*cursor) : options_.since;
   const Instant now = serverNow();
   bool any = false;
+  // Deletes first, once for all windows: the cursors that cover them move with the searches.
+  if (from && history_types_.contains(type)) {
+    const std::string history = options_.url + "/" + type + "/_history?_count=" + std::to_string(options_.page_size) +
+                                "&_since=" + net::percentEncode(formatInstant(*from - options_.overlap));
+    TRY_ASSIGN(const WindowResult result, readWindow(type, history, {}, false, stop));
+    any = result.counts.stored > 0;
+  }
   for (;;) {
     Instant to = now;
     std::string url = options_.url + "/" + type + "?_count=" + std::to_string(options_.page_size) + "&_sort=_lastUpdated&_total=accurate";
@@ -152,13 +161,6 @@ Result<bool> SearchSource::pollType(const std::string& type, std::stop_token sto
     url += "&_lastUpdated=lt" + net::percentEncode(formatInstant(to));
     const std::string value = formatInstant(to);
     const store::CursorMove move[] = {{cursor_name, value}};
-    // Deletes first: the cursor that covers both moves with the last page of the search.
-    if (from && history_types_.contains(type)) {
-      const std::string history = options_.url + "/" + type + "/_history?_count=" + std::to_string(options_.page_size) +
-                                  "&_since=" + net::percentEncode(formatInstant(*from - options_.overlap));
-      TRY_ASSIGN(const WindowResult result, readWindow(type, history, {}, false, stop));
-      any = any || result.counts.stored > 0;
-    }
     TRY_ASSIGN(const WindowResult result, readWindow(type, url, move, true, stop));
     any = any || result.counts.stored > 0;
     from = to;

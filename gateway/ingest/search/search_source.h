@@ -74,6 +74,7 @@ class SearchSource final : public Source {
   std::string page_;                     // text of the page that is staged
   std::set<std::string> history_types_;  // types whose _history the server offers
   bool learned_ = false;
+  Instant learned_at_{};
   Duration skew_{0};                     // server clock minus ours
   std::optional<Duration> retry_after_;  // of the last refused request
   std::uint32_t failures_ = 0;
