@@ -49,6 +49,7 @@ need_debian() {
 # build_targets TARGET…: configures once and builds; prints only what went wrong.
 build_targets() {
   export CCACHE_DIR=${CCACHE_DIR:-$cache/ccache}
+  export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$root}  # a compilation in one clone serves another clone that shares the cache
   local log=$build.log
   mkdir -p "$root/build"
   if [ ! -f "$build/build.ninja" ]; then
