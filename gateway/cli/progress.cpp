@@ -74,12 +74,16 @@ std::uint64_t printAccount(const store::Reconciliation& counts, const std::strin
   }
   std::printf("\nRows, by table\n");
   for (const auto& [name, rows] : counts.rows_by_table) std::printf("  %-44s %11s\n", name.c_str(), grouped(rows).c_str());
-  const auto reasons = [](const char* title, const std::map<std::string, std::uint64_t>& by_rule) {
+  const auto reasons = [&counts](const char* title, const std::map<std::string, std::uint64_t>& by_rule) {
     if (by_rule.empty()) return;
     std::printf("\n%s\n", title);
     std::vector<std::pair<std::string, std::uint64_t>> sorted(by_rule.begin(), by_rule.end());
     std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
-    for (const auto& [rule, rows] : sorted) std::printf("  %-44s %11s\n", rule.c_str(), grouped(rows).c_str());
+    for (const auto& [rule, rows] : sorted) {
+      const auto text = counts.rule_texts.find(rule);
+      std::printf("  %11s  %s%s%s\n", grouped(rows).c_str(), rule.c_str(), text == counts.rule_texts.end() ? "" : ": ",
+                  text == counts.rule_texts.end() ? "" : text->second.c_str());
+    }
   };
   reasons("Rows in quarantine, by rule", counts.quarantined_by_rule);
   reasons("Resources in quarantine, by rule", counts.resources_quarantined_by_rule);

@@ -112,6 +112,9 @@ std::string reconciliationJson(const store::Reconciliation& r) {
   map("quarantinedByRule", r.quarantined_by_rule);
   map("filteredByRule", r.filtered_by_rule);
   map("resourcesQuarantinedByRule", r.resources_quarantined_by_rule);
+  json.key("ruleTexts").begin('{');
+  for (const auto& [rule, text] : r.rule_texts) json.field(rule, text);
+  json.end('}');
   json.field("rows", r.rows).field("quarantinedRows", r.quarantined_rows).field("withdrawnRows", r.withdrawn_rows);
   json.field("dirtySubjects", r.dirty_subjects).field("unaccounted", r.unaccounted).key("differences").begin('[');
   for (const std::string& difference : r.differences) json.value(difference);

@@ -51,6 +51,7 @@ struct Reconciliation {
   std::map<std::string, std::uint64_t> quarantined_by_rule;  // rows
   std::map<std::string, std::uint64_t> filtered_by_rule;     // resources
   std::map<std::string, std::uint64_t> resources_quarantined_by_rule;
+  std::map<std::string, std::string> rule_texts;  // one of the reasons given with each rule above
   std::uint64_t rows = 0, quarantined_rows = 0, withdrawn_rows = 0;
   std::uint64_t dirty_subjects = 0;
 

@@ -75,7 +75,7 @@ class Counter {
     TRY_VOID(each(
         database_.query(
             "SELECT r.source_id, r.outcome, r.rule_id, count(*), sum(r.outcome = 0 AND (r.subject_id = 0 OR "
-            "s.queue_position IS NOT NULL)) FROM resource r LEFT JOIN subject s ON s.id = r.subject_id "
+            "s.queue_position IS NOT NULL)), min(r.reason) FROM resource r LEFT JOIN subject s ON s.id = r.subject_id "
             "WHERE r.seq > 0 GROUP BY r.source_id, r.outcome, r.rule_id"),
         [&](const Rows& rows) {
           SourceCounts& counts = result_.sources[names_.text(rows->integer(0))];
@@ -90,11 +90,11 @@ class Counter {
               break;
             case ResourceOutcome::kFiltered:
               counts.filtered += count;
-              result_.filtered_by_rule[names_.text(rows->integer(2))] += count;
+              countRule(result_.filtered_by_rule, rows->integer(2), count, rows->text(5));
               break;
             case ResourceOutcome::kQuarantined:
               counts.quarantined += count;
-              result_.resources_quarantined_by_rule[names_.text(rows->integer(2))] += count;
+              countRule(result_.resources_quarantined_by_rule, rows->integer(2), count, rows->text(5));
               break;
             case ResourceOutcome::kDeleted:
               counts.deleted += count;
@@ -105,6 +105,13 @@ class Counter {
                database_.integer(0, "SELECT count(*) FROM subject WHERE queue_position IS NOT NULL"));
     result_.dirty_subjects = static_cast<std::uint64_t>(dirty);
     return {};
+  }
+
+  void countRule(std::map<std::string, std::uint64_t>& counts, std::int64_t rule, std::uint64_t count,
+                 std::string_view reason) {
+    const std::string name = names_.text(rule);
+    counts[name] += count;
+    result_.rule_texts.try_emplace(name, reason);
   }
 
   Result<void> countRows() {
@@ -119,9 +126,9 @@ class Counter {
             result_.rows += rows->number(3);
           }
         }));
-    return each(database_.query("SELECT rule_id, count(*) FROM quarantine GROUP BY rule_id"),
+    return each(database_.query("SELECT rule_id, count(*), min(reason) FROM quarantine GROUP BY rule_id"),
                 [&](const Rows& rows) {
-                  result_.quarantined_by_rule[names_.text(rows->integer(0))] += rows->number(1);
+                  countRule(result_.quarantined_by_rule, rows->integer(0), rows->number(1), rows->text(2));
                   result_.quarantined_rows += rows->number(1);
                 });
   }
