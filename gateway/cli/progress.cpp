@@ -88,6 +88,7 @@ std::uint64_t printAccount(const store::Reconciliation& counts, const std::strin
   reasons("Rows in quarantine, by rule", counts.quarantined_by_rule);
   reasons("Resources in quarantine, by rule", counts.resources_quarantined_by_rule);
   reasons("Resources filtered, by rule", counts.filtered_by_rule);
+  reasons("Refused at intake, by rule", counts.rejected_by_rule);
   std::printf("\nAt the destinations\n");
   for (const auto& [name, c] : counts.destinations) {
     std::printf("  %-14s", name.c_str());

@@ -28,6 +28,10 @@ Result<Address> parseAddress(const std::string& text, const char* key) {
   return Address{std::move(host), static_cast<std::uint16_t>(std::stoul(port))};
 }
 
+bool isNumber(std::string_view text) {  // and fits in 64 bits
+  return !text.empty() && text.size() <= 18 && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
 net::ServerResponse jsonResponse(std::string body, int status = 200) { return net::ServerResponse::json(status, std::move(body)); }
 
 }  // namespace
@@ -214,12 +218,20 @@ void Gateway::addAdminRoutes(net::Router& router) {
   // A refused or given-up submission: its rows go back to pending once a person has mended the cause.
   router.add(Method::kPost, "/submissions/{id}/requeue", [this](const net::ServerRequest& request) {
     const std::string id(request.parameter("id"));
-    if (id.empty() || id.size() > 18 || !std::all_of(id.begin(), id.end(), [](char c) { return c >= '0' && c <= '9'; })) {
+    if (!isNumber(id)) {
       return jsonResponse("{\"error\":\"that is no submission number\"}", 400);
     }
     auto rows = store_->requeueSubmission(std::stoull(id), "requeued by an operator");
     if (!rows) return jsonResponse("{\"error\":\"the submission cannot be requeued: it is unknown, or its answers are there\"}", 409);
     return jsonResponse("{\"rows\":" + std::to_string(*rows) + "}");
+  });
+  // Oldest first, 500 at a time: ?after=ID for those that follow.
+  router.add(Method::kGet, "/refused", [this](const net::ServerRequest& request) {
+    const std::string_view after = request.queryParameter("after");
+    if (!after.empty() && !isNumber(after)) return jsonResponse("{\"error\":\"'after' is no number\"}", 400);
+    auto found = store_->rejects(after.empty() ? 0 : std::stoull(std::string(after)), 500, false);
+    if (!found) return jsonResponse("{\"error\":\"the store cannot be read now\"}", 503);
+    return jsonResponse(refusedJson(*found));
   });
   router.add(Method::kGet, "/reconcile", [this](const net::ServerRequest&) {
     auto counted = store_->reconcile();

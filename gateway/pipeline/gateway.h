@@ -2,6 +2,7 @@
 #include <atomic>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -101,6 +102,8 @@ class Gateway {
 std::string statusJson(const GatewayStatus& status);
 // Prometheus text format.
 std::string metricsText(const GatewayStatus& status);
+// What was refused before it was a resource: where, by which rule, how often. Never the bytes themselves.
+std::string refusedJson(std::span<const store::RejectRecord> rejects);
 std::string reconciliationJson(const store::Reconciliation& reconciliation);
 
 }  // namespace tributary::pipeline

@@ -112,12 +112,24 @@ std::string reconciliationJson(const store::Reconciliation& r) {
   map("quarantinedByRule", r.quarantined_by_rule);
   map("filteredByRule", r.filtered_by_rule);
   map("resourcesQuarantinedByRule", r.resources_quarantined_by_rule);
+  map("rejectedByRule", r.rejected_by_rule);
   json.key("ruleTexts").begin('{');
   for (const auto& [rule, text] : r.rule_texts) json.field(rule, text);
   json.end('}');
   json.field("rows", r.rows).field("quarantinedRows", r.quarantined_rows).field("withdrawnRows", r.withdrawn_rows);
   json.field("dirtySubjects", r.dirty_subjects).field("unaccounted", r.unaccounted).key("differences").begin('[');
   for (const std::string& difference : r.differences) json.value(difference);
+  return json.end(']').end('}').take();
+}
+
+std::string refusedJson(std::span<const store::RejectRecord> rejects) {
+  Json json;
+  json.begin('{').key("refused").begin('[');
+  for (const store::RejectRecord& r : rejects) {
+    json.begin('{').field("id", r.id).field("source", r.source).field("where", r.where).field("line", r.line).field("rule", r.rule);
+    json.field("text", r.text).field("first", formatInstant(r.first_at)).field("last", formatInstant(r.last_at)).field("times", r.times);
+    json.field("bytes", r.raw_bytes).end('}');
+  }
   return json.end(']').end('}').take();
 }
 

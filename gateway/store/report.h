@@ -51,13 +51,15 @@ struct Reconciliation {
   std::map<std::string, std::uint64_t> quarantined_by_rule;  // rows
   std::map<std::string, std::uint64_t> filtered_by_rule;     // resources
   std::map<std::string, std::uint64_t> resources_quarantined_by_rule;
+  std::map<std::string, std::uint64_t> rejected_by_rule;     // distinct rejects: what was refused before it was a resource
   std::map<std::string, std::string> rule_texts;  // one of the reasons given with each rule above
   std::uint64_t rows = 0, quarantined_rows = 0, withdrawn_rows = 0;
   std::uint64_t dirty_subjects = 0;
 
   // Resources and rows that no outcome and no state explains; must be 0.
   //   received − duplicates − journalled; journalled − stale − superseded − current; current resources that
-  //   are kJournalled though their subject is clean; rows × destinations − rows with a state.
+  //   are kJournalled though their subject is clean; rejected − rejects on record; rows × destinations − rows
+  //   with a state.
   std::uint64_t unaccounted = 0;
   std::vector<std::string> differences;  // each equation that does not hold, in plain English
 };

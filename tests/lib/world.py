@@ -119,6 +119,16 @@ class World:
     def reconcile(self):
         return json.loads(get(f"http://127.0.0.1:{self.admin_port}/reconcile", timeout=60))
 
+    def refused(self):
+        """What was refused at intake, all of it: where, line, rule, text."""
+        found = []
+        while True:
+            after = found[-1]["id"] if found else 0
+            more = json.loads(get(f"http://127.0.0.1:{self.admin_port}/refused?after={after}", timeout=60))["refused"]
+            if not more:
+                return found
+            found += more
+
     def close(self, keep=False):
         self.log.close()
         if self.simulator:

@@ -209,7 +209,9 @@ TEST_P(StoreTest, RejectsKeepTheirBytesApartAndOnce) {
   EXPECT_TRUE(found->front().truncated);
   EXPECT_EQ(found->front().raw_bytes, huge.size());
   EXPECT_LT(found->front().raw.size(), huge.size());
-  EXPECT_EQ(reconciled().sources.at(kSource).rejected, 2U);
+  const Reconciliation counts = reconciled();
+  EXPECT_EQ(counts.sources.at(kSource).rejected, 2U);
+  EXPECT_EQ(counts.rejected_by_rule, (std::map<std::string, std::uint64_t>{{"json-syntax", 2}}));
 }
 
 TEST_P(StoreTest, BodiesOfAnyKindComeBackAsTheyWere) {

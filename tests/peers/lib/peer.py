@@ -95,19 +95,30 @@ def journal_counts(world):
 
 
 def reconciled(world, seconds=60):
-    """The account of a gateway that is started for it alone and stopped again."""
+    """The account of a gateway that is started for it alone and stopped again; "refused" holds what it refused, one by one."""
     gateway = world.start_gateway()
     try:
         if not wait_for(lambda: world.status(), seconds):
             raise RuntimeError("the gateway did not start")
-        return world.reconcile()
+        counts = world.reconcile()
+        counts["refused"] = world.refused()
+        return counts
     finally:
         gateway.terminate()
         gateway.wait(60)
 
 
+def fates(world):
+    """"Type/id" → (outcome, rule) of each resource that the store of a gateway that has ended holds now."""
+    outcomes = ("waiting", "delivered", "filtered", "quarantined", "deleted")
+    with contextlib.closing(_store(world)) as database:
+        rows = database.execute("SELECT type.text, resource.resource_id, resource.outcome, rule.text FROM resource "
+                                "JOIN name type ON type.id = resource.type_id LEFT JOIN name rule ON rule.id = resource.rule_id WHERE resource.seq > 0")
+        return {f"{kind}/{name}": (outcomes[outcome], rule) for kind, name, outcome, rule in rows}
+
+
 def account_for(checks, world, name):
-    """Every version that came has one fate, in the sums of each source. Returns the reconciliation."""
+    """Every version that came has one fate, in the sums of each source. Returns what reconciled() gives."""
     counts = reconciled(world)
     for source, c in counts["sources"].items():
         checks.equal(c["received"], c["journalled"] + c["duplicates"], f"{name}: what {source} received")

@@ -101,6 +101,11 @@ class Counter {
               break;
           }
         }));
+    TRY_VOID(
+        each(database_.query("SELECT source_id, rule_id, count(*), min(text) FROM reject GROUP BY 1, 2"), [&](const Rows& rows) {
+          rejects_kept_[names_.text(rows->integer(0))] += rows->number(2);
+          countRule(result_.rejected_by_rule, rows->integer(1), rows->number(2), rows->text(3));
+        }));
     TRY_ASSIGN(const std::int64_t dirty,
                database_.integer(0, "SELECT count(*) FROM subject WHERE queue_position IS NOT NULL"));
     result_.dirty_subjects = static_cast<std::uint64_t>(dirty);
@@ -182,6 +187,7 @@ class Counter {
       balance(counts.current,
               counts.waiting + counts.delivered + counts.filtered + counts.quarantined + counts.deleted,
               "current resources against their outcomes");
+      balance(counts.rejected, rejects_kept_[source], "refused against the refusals on record");
     }
   }
 
@@ -194,6 +200,7 @@ class Counter {
   Database& database_;
   const Names& names_;
   Reconciliation result_;
+  std::map<std::string, std::uint64_t> rejects_kept_;  // by source
 };
 
 }  // namespace
