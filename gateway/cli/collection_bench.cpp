@@ -13,14 +13,6 @@ std::filesystem::path folderOf(const CollectionInput& input) {
          input.collection;
 }
 
-void printCollectionIssues(const std::vector<Issue>& issues) {
-  for (const Issue& issue : issues) {
-    std::fprintf(stderr, "%s:%u:%u: %s: %s\n", issue.path.c_str(), issue.line, issue.column,
-                 std::string(severityName(issue.severity)).c_str(), issue.text.c_str());
-    if (!issue.remedy.empty()) std::fprintf(stderr, "    %s\n", issue.remedy.c_str());
-  }
-}
-
 }  // namespace
 
 void addCollectionOptions(CLI::App& command, CollectionInput& input) {
@@ -32,16 +24,29 @@ void addCollectionOptions(CLI::App& command, CollectionInput& input) {
                      "a setting of the collection, NAME=VALUE; default: those of its tests");
 }
 
-std::shared_ptr<const collection::Collection> loadCollection(const std::filesystem::path& folder,
-                                                             const collection::LoadOptions& options) {
+void printCollectionIssues(const std::vector<Issue>& issues) {
+  for (const Issue& issue : issues) {
+    std::fprintf(stderr, "%s:%u:%u: %s: %s\n", issue.path.c_str(), issue.line, issue.column,
+                 std::string(severityName(issue.severity)).c_str(), issue.text.c_str());
+    if (!issue.remedy.empty()) std::fprintf(stderr, "    %s\n", issue.remedy.c_str());
+  }
+}
+
+CollectionTerms requireTerms(const std::filesystem::path& folder) {
   auto definitions = terminology::Definitions::open(definitionsPath());
   if (!definitions) failWith(definitions.error());
   const auto overlays = collection::Collection::terminologyFolders(folder);
   if (!overlays) failWith(overlays.error(), kExitUsage);
   auto terms = terminology::Terminology::load(*definitions, *overlays);
   if (!terms) failWith(terms.error(), kExitUsage);
+  return {*definitions, *terms};
+}
+
+std::shared_ptr<const collection::Collection> loadCollection(const std::filesystem::path& folder,
+                                                             const collection::LoadOptions& options) {
+  const CollectionTerms terms = requireTerms(folder);
   std::vector<Issue> issues;
-  auto loaded = collection::Collection::load(folder, *definitions, *terms, options, issues);
+  auto loaded = collection::Collection::load(folder, terms.definitions, terms.terminology, options, issues);
   printCollectionIssues(issues);
   if (!loaded) failWith(loaded.error(), kExitUsage);
   return *loaded;

@@ -20,6 +20,13 @@ struct CollectionInput {
 void addCollectionOptions(CLI::App& command, CollectionInput& input);
 // Prints what is wrong with the collection, and ends the command when it cannot be used.
 std::shared_ptr<const collection::Collection> requireCollection(const CollectionInput& input);
+// Definitions, and the terminology with the collection's own maps and code lists laid over it.
+struct CollectionTerms {
+  std::shared_ptr<const terminology::Definitions> definitions;
+  std::shared_ptr<const terminology::Terminology> terminology;
+};
+CollectionTerms requireTerms(const std::filesystem::path& folder);
+void printCollectionIssues(const std::vector<Issue>& issues);
 std::shared_ptr<const collection::Collection> loadCollection(const std::filesystem::path& folder,
                                                              const collection::LoadOptions& options);
 // The files, read; what cannot be read is told on stderr.

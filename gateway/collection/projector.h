@@ -64,6 +64,12 @@ struct Projection {
   std::span<const ResourceOutcome> outcomes;  // one for each subject input, in order
 };
 
+// A row that is there already: made elsewhere, or written down to try the rules.
+struct GivenRow {
+  std::uint16_t table = 0;
+  std::vector<std::string> cells;  // as Table::fields; those of unsent fields are left out
+};
+
 struct ProjectOptions {
   Scope scope = Scope::kPatient;
   bool lineage = true;
@@ -85,6 +91,11 @@ class Projector {
   // issue.
   Result<Projection> project(std::span<const Input> subject, std::span<const Input> shared,
                              const ProjectOptions& options = {});
+
+  // Rows that no view made, through everything that comes after the views: keys, duplicates, national rules, links
+  // between tables and the cascade. Tables of all scopes may stand together; Row::resource is the index of the given
+  // row. There are no outcomes and there is no lineage. Rows of the header are not looked at (Collection::checkHeader).
+  Result<Projection> check(std::span<const GivenRow> rows, const ProjectOptions& options = {});
 
  private:
   struct Impl;

@@ -10,11 +10,16 @@ namespace {
 
 TEST(MappingTests, OfCsdsPassAndReachTheirExpressions) {
   REQUIRE_CSDS();
-  const auto report = runMappingTests(csds(), csdsFolder() / "tests");
+  std::vector<Issue> issues;
+  const auto report = runMappingTests(csdsTests(), issues);
   ASSERT_TRUE(report) << report.error().text;
   EXPECT_GE(report->cases.size(), 15U);
   for (const CaseResult& result : report->cases)
     EXPECT_TRUE(result.passed) << result.name << "\n" << result.difference;
+  for (const auto& [rule, reached] : report->coverage.rules)
+    EXPECT_NE(reached, Reached::kNo) << "no test breaks " << rule;
+  for (const auto& [entry, reached] : report->coverage.entries)
+    EXPECT_TRUE(reached) << "no test is translated by " << entry.map << ": " << entry.code;
   for (const auto& [expression, reached] : report->coverage.expressions) {
     EXPECT_TRUE(reached) << "no test reaches " << expression.first << ": " << expression.second;
   }
@@ -28,7 +33,11 @@ TEST(MappingTests, ADifferenceIsTold) {
   std::ofstream(folder / "one/input.ndjson") << patient() << "\n";
   std::ofstream(folder / "one/expected.json")
       << R"({"rows": {"CYP001MPI": [{"LocalPatientID": "P1", "Gender": "1"}], "CYP101Referral": [{"ServiceRequestID": "R1"}]}})";
-  const auto report = runMappingTests(csds(), folder);
+  std::ofstream(folder / "settings.json") << R"({"provider": "RZZ"})";
+  MappingTestInput input = csdsTests();
+  input.tests = folder;
+  std::vector<Issue> issues;
+  const auto report = runMappingTests(input, issues);
   std::filesystem::remove_all(folder);
   ASSERT_TRUE(report);
   ASSERT_EQ(report->failed(), 1U);

@@ -32,6 +32,14 @@ Result<std::shared_ptr<const Collection>> loadFolder(const std::filesystem::path
   return Collection::load(folder, definitions, terms, options, issues);
 }
 
+MappingTestInput csdsTests() {
+  const auto definitions = terminology::Definitions::open(cache() / "definitions.bin");
+  const auto overlays = Collection::terminologyFolders(csdsFolder());
+  if (!definitions || !overlays) return {};
+  const auto terms = terminology::Terminology::load(*definitions, *overlays);
+  return {csdsFolder(), {}, *definitions, terms ? *terms : nullptr};
+}
+
 std::shared_ptr<const Collection> csds() {
   static const auto kLoaded = []() -> std::shared_ptr<const Collection> {
     if (!std::filesystem::exists(cache() / "definitions.bin")) return nullptr;

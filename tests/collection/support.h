@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "collection/collection.h"
+#include "collection/mapping_test.h"
 #include "collection/projector.h"
 #include "fhir/document.h"
 
@@ -17,6 +18,8 @@ namespace tributary::collection::test {
 std::filesystem::path csdsFolder();
 // CSDS v1.6 with the settings of its mapping tests; null where the definitions are not compiled.
 std::shared_ptr<const Collection> csds();
+// CSDS v1.6 for its mapping tests.
+MappingTestInput csdsTests();
 // Loads a folder as csds() does, or says what is wrong with it.
 Result<std::shared_ptr<const Collection>> loadFolder(const std::filesystem::path& folder,
                                                      std::vector<Issue>& issues, LoadOptions options);

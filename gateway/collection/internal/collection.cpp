@@ -125,7 +125,6 @@ bool Collection::uses(std::string_view resource_type) const {
 HeaderRow Collection::header(const Window& window) const {
   HeaderRow out;
   if (impl_->header_table == kNoTable) return out;
-  const Table& table = impl_->tables[impl_->header_table];
   for (const HeaderCell& cell : impl_->header) {
     switch (cell.from) {
       case HeaderCell::From::kValue:
@@ -145,26 +144,33 @@ HeaderRow Collection::header(const Window& window) const {
         break;
     }
   }
-  // Whatever is wrong with the header costs the whole file.
-  const std::vector<std::string_view> views(out.cells.begin(), out.cells.end());
+  out.issues = checkHeader(std::vector<std::string_view>(out.cells.begin(), out.cells.end()));
+  return out;
+}
+
+// Whatever is wrong with the header costs the whole file.
+std::vector<Issue> Collection::checkHeader(std::span<const std::string_view> cells) const {
+  std::vector<Issue> out;
+  if (impl_->header_table == kNoTable) return out;
+  const Table& table = impl_->tables[impl_->header_table];
   const auto complain = [&](const Check& check) {
     const Rule& rule = impl_->rules[check.rule];
-    out.issues.push_back(Issue{check.grade == Grade::kWarning ? Severity::kWarning : Severity::kError,
+    out.push_back(Issue{check.grade == Grade::kWarning ? Severity::kWarning : Severity::kError,
                                rule.id, table.name + "." + rule.field, Issue::kNoOffset, 0, 0, rule.text,
                                "Check the settings of the collection and the window."});
   };
   const TablePlan& plan = impl_->table_plans[impl_->header_table];
   for (const Check& check : plan.cells) {
-    const std::string_view cell = views[check.field];
-    if (cell.empty() ? check.kind == RuleKind::kMandatory : !cellFits(check, cell)) complain(check);
-    if (check.kind == RuleKind::kCalendar && check.other != kNoField &&
-        cell.substr(0, 7) != views[check.other].substr(0, 7))
-      complain(check);
+    const std::string_view cell = cells[check.field];
+    bool fine = cell.empty() ? check.kind != RuleKind::kMandatory : cellFits(check, cell);
+    if (check.kind == RuleKind::kCalendar && check.other != kNoField && !cell.empty())
+      fine = fine && cell.substr(0, 7) == cells[check.other].substr(0, 7);
+    if (!fine) complain(check);
   }
   for (const Check& check : plan.rows) {
-    if (check.kind != RuleKind::kCompare || views[check.field].empty() || views[check.other].empty())
+    if (check.kind != RuleKind::kCompare || cells[check.field].empty() || cells[check.other].empty())
       continue;
-    const auto order = views[check.field].substr(0, 10) <=> views[check.other].substr(0, 10);
+    const auto order = cells[check.field].substr(0, 10) <=> cells[check.other].substr(0, 10);
     if (check.not_before ? order < 0 : order > 0) complain(check);
   }
   return out;

@@ -94,6 +94,7 @@ struct Projector::Impl final : views::RowSink {
 
   Result<Projection> project(std::span<const Input> subject, std::span<const Input> shared,
                              const ProjectOptions& options);
+  Result<Projection> check(std::span<const GivenRow> rows, const ProjectOptions& options);
 
   // run.cpp: from resources to raw rows
   void prepare(std::span<const Input> subject, std::span<const Input> shared);
@@ -104,6 +105,9 @@ struct Projector::Impl final : views::RowSink {
   RawCell convert(const ColumnPlan& column, const views::Cell& cell, std::span<const views::Cell> cells);
   void foreignKeys();
   std::string_view shorten(std::string_view text, std::size_t limit);
+
+  // given.cpp: raw rows that no view made
+  void take(std::span<const GivenRow> rows, std::uint16_t table);
 
   // merge.cpp: from raw rows to rows
   void mergeTable(std::uint16_t table);
