@@ -73,6 +73,15 @@ struct Source {
   bool fill = false;  // never makes a row by itself
 };
 
+// Resources of this type give rows of tables of scope provider. One that belongs to no patient is projected by itself,
+// or, where `with` names an element, together with the resource that this element refers to: a PractitionerRole `with`
+// "practitioner" adds to the row of its Practitioner.
+struct ProviderResource {
+  std::string type;
+  std::string with;
+  friend bool operator==(const ProviderResource&, const ProviderResource&) = default;
+};
+
 // A submission window: whole civil days, both included ("2026-11-01").
 struct Window {
   std::string start, end;
@@ -118,6 +127,8 @@ class Collection {
   std::span<const Source> sources() const;
   // Resource types that some view reads or resolves to; anything else is filtered with rule "no-view".
   std::span<const std::string> resourceTypes() const;
+  // Each type once.
+  std::span<const ProviderResource> providerResources() const;
   bool uses(std::string_view resource_type) const;
 
   // The header row for a window, from the settings.

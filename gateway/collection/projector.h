@@ -62,6 +62,7 @@ struct Projection {
   std::span<const Row> rows;                  // good and quarantined ones, tables in order
   std::span<const RowIssue> issues;           // grouped by row; those of no row at the end
   std::span<const ResourceOutcome> outcomes;  // one for each subject input, in order
+  std::span<const std::uint32_t> shared_rows;  // of each shared input: good rows it gave something to
 };
 
 // A row that is there already: made elsewhere, or written down to try the rules.
@@ -70,10 +71,18 @@ struct GivenRow {
   std::vector<std::string> cells;  // as Table::fields; those of unsent fields are left out
 };
 
+// A row's key that rows outside this subject hold: the row is quarantined under kKeyHeldRule, with what hangs on it.
+struct HeldKey {
+  std::uint16_t table = 0;
+  std::string key;  // Row::key
+};
+inline constexpr std::string_view kKeyHeldRule = "ledger-duplicate-key";
+
 struct ProjectOptions {
   Scope scope = Scope::kPatient;
   bool lineage = true;
   Instant now{};                   // for now() in expressions
+  std::span<const HeldKey> held_keys = {};
   const Window* window = nullptr;  // also check the rules that speak of the window or of the file's creation
 };
 

@@ -73,11 +73,15 @@ struct TypeRule {
 
 class Index final : public CompartmentIndex {
  public:
-  Index(std::string owner, StringMap<TypeRule> rules)
+  Index(std::string owner, StringMap<TypeRule> rules, std::span<const ProviderSubject> provider)
       : owner_prefix_(owner + "/"),
         owner_(std::move(owner)),
         reference_(fhir::findName("reference")),
-        rules_(std::move(rules)) {}
+        rules_(std::move(rules)) {
+    for (const ProviderSubject& one : provider) {
+      provider_.emplace(one.type, one.with.empty() ? fhir::kNoName : fhir::findName(one.with));
+    }
+  }
 
   bool inCompartment(std::string_view type) const override { return type == owner_ || rules_.contains(type); }
 
@@ -94,6 +98,11 @@ class Index final : public CompartmentIndex {
       // Teams and lists without an owner are shared; what can only make sense for one is its own subject.
       if (placement.subject.empty() && !mayBeShared(type)) placement.subject = own;
     }
+    if (const auto provider = provider_.find(type);
+        provider != provider_.end() && (placement.subject.empty() || placement.subject == own) && type != owner_) {
+      placement.subject = providerSubject(document, resource, provider->second, own);
+      placement.shared = rule == rules_.end() || mayBeShared(type);
+    }
     collectReferences(document, resource, placement, own);
     return placement;
   }
@@ -103,6 +112,20 @@ class Index final : public CompartmentIndex {
     static constexpr std::string_view kShared[] = {"AuditEvent", "Basic", "CareTeam", "Group",      "List",
                                                    "Person",     "Provenance", "Schedule", "DetectedIssue"};
     return std::find(std::begin(kShared), std::end(kShared), type) != std::end(kShared);
+  }
+
+  std::string providerSubject(const Document& document, NodeIndex resource, fhir::NameId with, const std::string& own) const {
+    if (with == fhir::kNoName) return own;
+    const NodeIndex element = document.member(resource, with);
+    if (element == kNoNode) return own;
+    const NodeIndex end = document[element].next;
+    for (NodeIndex i = element; i < end; ++i) {
+      if (document[i].name != reference_ || document[i].kind != Kind::kString) continue;
+      const std::string_view key = referenceKey(document.scalar(i));
+      if (const auto found = provider_.find(key.substr(0, key.find('/'))); found != provider_.end() && found->second == fhir::kNoName)
+        return std::string(key);
+    }
+    return own;
   }
 
   bool findOwner(const Document& document, NodeIndex node, const MemberPath& path, std::size_t at, std::string& out) const {
@@ -125,13 +148,14 @@ class Index final : public CompartmentIndex {
     return true;
   }
 
-  // Everything it points to but its own compartment's resources: those are loaded with the subject in any case.
+  // Everything it points to but its own compartment's resources: those are loaded with the subject in any case. (Of a
+  // shared resource these too, for others who come to it from outside.)
   void collectReferences(const Document& document, NodeIndex resource, Placement& placement, std::string_view own) const {
     const NodeIndex end = document[resource].next;
     for (NodeIndex i = resource + 1; i < end; ++i) {
       if (document[i].name != reference_ || document[i].kind != Kind::kString) continue;
       const std::string_view key = referenceKey(document.scalar(i));
-      if (key.empty() || key == own || key == placement.subject) continue;
+      if (key.empty() || key == own || (key == placement.subject && !placement.shared)) continue;
       const std::string_view type = key.substr(0, key.find('/'));
       if (inCompartment(type) && !mayBeShared(type)) continue;
       if (std::find(placement.references.begin(), placement.references.end(), key) == placement.references.end()) {
@@ -143,6 +167,7 @@ class Index final : public CompartmentIndex {
   std::string owner_prefix_, owner_;
   fhir::NameId reference_;
   StringMap<TypeRule> rules_;
+  StringMap<fhir::NameId> provider_;  // type → element that names what it belongs to; kNoName: itself
 };
 
 std::string_view textMember(const Document& document, NodeIndex object, std::string_view name) {
@@ -174,7 +199,8 @@ std::string_view referenceKey(std::string_view reference) {
   return reference.substr(start);
 }
 
-Result<std::shared_ptr<const CompartmentIndex>> CompartmentIndex::load(const Definitions& definitions, std::string_view owner) {
+Result<std::shared_ptr<const CompartmentIndex>> CompartmentIndex::load(const Definitions& definitions, std::string_view owner,
+                                                                       std::span<const ProviderSubject> provider) {
   fhir::JsonReader reader;
   Document document;
   std::string lower(owner);
@@ -226,7 +252,7 @@ Result<std::shared_ptr<const CompartmentIndex>> CompartmentIndex::load(const Def
       }
     });
   }
-  return std::shared_ptr<const CompartmentIndex>(std::make_shared<Index>(std::string(owner), std::move(rules)));
+  return std::shared_ptr<const CompartmentIndex>(std::make_shared<Index>(std::string(owner), std::move(rules), provider));
 }
 
 }  // namespace tributary::ingest

@@ -312,8 +312,7 @@ void Intake::addReject(std::string_view raw, const Issue& issue, std::string_vie
   keys_.emplace_back();
 }
 
-Result<IntakeCounts> Intake::commit(std::span<const store::CursorMove> cursors) {
-  const Busy busy(context_.busy_ns);
+std::vector<store::AppendEntry> Intake::entries() const {
   std::vector<store::AppendEntry> entries;
   entries.reserve(entries_.size());
   for (const Staged& staged : entries_) {
@@ -325,6 +324,7 @@ Result<IntakeCounts> Intake::commit(std::span<const store::CursorMove> cursors) 
     entry.last_updated = staged.last_updated;
     entry.body = staged.body;
     entry.subject = staged.placement.subject;
+    entry.shared = staged.placement.shared;
     entry.references = staged.references;
     if (!staged.wanted) {
       entry.outcome = store::ResourceOutcome::kFiltered;
@@ -338,6 +338,12 @@ Result<IntakeCounts> Intake::commit(std::span<const store::CursorMove> cursors) 
     }
     entries.push_back(entry);
   }
+  return entries;
+}
+
+Result<IntakeCounts> Intake::commit(std::span<const store::CursorMove> cursors) {
+  const Busy busy(context_.busy_ns);
+  const std::vector<store::AppendEntry> entries = this->entries();
   std::vector<store::AppendReject> rejects;
   rejects.reserve(rejects_.size());
   for (const StagedReject& staged : rejects_) rejects.push_back({staged.where, staged.line, staged.rule, staged.text, staged.raw});
@@ -346,6 +352,12 @@ Result<IntakeCounts> Intake::commit(std::span<const store::CursorMove> cursors) 
   IntakeCounts counts{stored.stored, stored.duplicates, stored.stale, stored.rejected, stored.rejected_again};
   clear();
   return counts;
+}
+
+Result<std::uint64_t> Intake::place() {
+  TRY_ASSIGN(const std::uint64_t moved, context_.store->place({source_, entries(), {}, {}}));
+  clear();
+  return moved;
 }
 
 void Intake::clear() {

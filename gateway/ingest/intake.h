@@ -68,6 +68,9 @@ class Intake {
 
   // Durable when it returns. On an error nothing is stored and what was staged stays staged.
   Result<IntakeCounts> commit(std::span<const store::CursorMove> cursors = {});
+  // For resources that are in the journal already: their current versions get the subjects that they would have if they
+  // came now (Store::place). Returns how many moved.
+  Result<std::uint64_t> place();
   // Forgets what is staged.
   void clear();
 
@@ -87,6 +90,7 @@ class Intake {
   };
   struct BundleNames;  // fullUrl → "Type/id" of the Bundle at hand
 
+  std::vector<store::AppendEntry> entries() const;  // views into entries_
   void addBundle(std::string_view where, std::uint64_t line);
   void stage(const fhir::Document& document, fhir::NodeIndex resource, std::string_view assigned_id, const BundleNames* names,
              std::string_view where, std::uint64_t line);

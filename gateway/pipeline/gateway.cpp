@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
+#include <map>
 
 #include "deliver/file/folder_destination.h"
 #include "deliver/mesh/mesh_destination.h"
@@ -65,7 +67,9 @@ Result<void> Gateway::build(const GatewayPaths& paths) {
   }
   if (!loaded) return std::unexpected(loaded.error());
   collection_ = std::move(*loaded);
-  TRY_ASSIGN(compartments_, ingest::CompartmentIndex::load(*definitions_, "Patient"));
+  std::vector<ingest::ProviderSubject> provider;
+  for (const collection::ProviderResource& one : collection_->providerResources()) provider.push_back({one.type, one.with});
+  TRY_ASSIGN(compartments_, ingest::CompartmentIndex::load(*definitions_, "Patient", provider));
 
   std::error_code error;
   std::filesystem::create_directories(config_.state / "outbox", error);
@@ -83,7 +87,7 @@ Result<void> Gateway::build(const GatewayPaths& paths) {
 
   intake_.store = store_.get();
   intake_.append = [this](const store::AppendBatch& batch) {
-    const bool shared = std::any_of(batch.entries.begin(), batch.entries.end(), [](const auto& entry) { return entry.subject.empty(); });
+    const bool shared = std::any_of(batch.entries.begin(), batch.entries.end(), [](const auto& entry) { return entry.shared || entry.subject.empty(); });
     return shared ? gate_.change([&] { return store_->append(batch); }) : store_->append(batch);
   };
   intake_.busy_ns = &counters_.intake_ns;
@@ -100,6 +104,7 @@ Result<void> Gateway::build(const GatewayPaths& paths) {
   TRY_VOID(store_->setDestinations(destinations));
   for (const DestinationConfig& destination : config_.destinations) TRY_VOID(addDestination(destination));
 
+  TRY_VOID(placeAgain());
   // Another generation of the mappings: everything is projected again.
   TRY_ASSIGN(const auto generation, store_->cursor("gateway", "generation"));
   if (!generation || *generation != collection_->contentHash()) {
@@ -110,6 +115,46 @@ Result<void> Gateway::build(const GatewayPaths& paths) {
     TRY_VOID(store_->setCursor("gateway", "generation", collection_->contentHash()));
   }
   return {};
+}
+
+// Another collection, or another program, has other subjects of the provider: what the journal holds is given to them.
+Result<void> Gateway::placeAgain() {
+  std::string subjects;
+  for (const collection::ProviderResource& one : collection_->providerResources()) subjects += one.type + ":" + one.with + " ";
+  TRY_ASSIGN(const auto known, store_->cursor("gateway", "provider-subjects"));
+  if (known && *known == subjects) return {};
+  // Without the bodies first: few of many are no patient's.
+  std::map<std::string, std::vector<store::ResourceKey>> wanted;  // by source
+  std::uint64_t after = 0;
+  constexpr std::size_t kRecords = 10'000;
+  for (std::size_t read = kRecords; read == kRecords;) {
+    read = 0;
+    TRY_ASSIGN(after, store_->readJournal(after, kRecords, false, [&](const store::JournalRecord& record) {
+      ++read;
+      if (record.current && record.operation == store::Operation::kUpsert && !record.subject.starts_with("Patient/")) {
+        wanted[std::string(record.source)].push_back({std::string(record.type), std::string(record.id)});
+      }
+      return true;
+    }));
+  }
+  std::uint64_t moved = 0;
+  constexpr std::size_t kKeys = 256;
+  for (const auto& [source, keys] : wanted) {
+    ingest::Intake intake(intake_, source);
+    for (std::size_t first = 0; first < keys.size(); first += kKeys) {
+      std::deque<std::string> bodies;
+      TRY_ASSIGN([[maybe_unused]] const store::LoadResult loaded,
+                 store_->load(source, std::span(keys).subspan(first, std::min(kKeys, keys.size() - first)), SIZE_MAX,
+                              [&](const store::StoredResource& resource) {
+                                intake.add(bodies.emplace_back(resource.body), "journal");
+                                return true;
+                              }));
+      TRY_ASSIGN(const std::uint64_t some, intake.place());
+      moved += some;
+    }
+  }
+  if (moved > 0) log_.info("subjects-changed", "resources of the provider have other subjects now", {{"resources", std::to_string(moved)}});
+  return store_->setCursor("gateway", "provider-subjects", subjects);
 }
 
 Result<void> Gateway::addSource(const SourceConfig& source) {

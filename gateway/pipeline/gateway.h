@@ -70,6 +70,7 @@ class Gateway {
  private:
   Gateway(Config config, const Clock& clock);
   Result<void> build(const GatewayPaths& paths);
+  Result<void> placeAgain();
   Result<void> addSource(const SourceConfig& source);
   Result<void> addDestination(const DestinationConfig& destination);
   void addAdminRoutes(net::Router& router);

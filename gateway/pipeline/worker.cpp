@@ -1,8 +1,10 @@
 #include "pipeline/worker.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <deque>
+#include <iterator>
 #include <list>
 #include <unordered_map>
 #include <unordered_set>
@@ -18,6 +20,10 @@ namespace tributary::pipeline {
 namespace {
 
 using store::ResourceKey;
+
+constexpr std::size_t kContentMark = 17;  // "#" and 16 hexadecimal digits, behind a key that no receiver knows
+
+bool isPatient(const store::SubjectLease& lease) { return lease.subject.starts_with("Patient/"); }
 
 // Adds the time of a scope to a counter.
 class Stopwatch {
@@ -97,6 +103,7 @@ struct PendingProjection {
   std::vector<store::ProjectedRow> rows;
   std::vector<store::QuarantinedRow> quarantined;
   std::vector<store::ResourceOutcomeEntry> outcomes;
+  std::vector<store::ResourceVersion> used;
 };
 
 }  // namespace
@@ -122,21 +129,25 @@ struct Worker::Impl {
   std::deque<Loaded> subject;  // slots are reused; `used` of them hold this subject
   std::size_t used = 0;
   std::vector<collection::Input> inputs, shared_inputs;
+  std::vector<std::shared_ptr<Loaded>> shared_resources;  // as shared_inputs
   ByteArena arena;
   std::vector<PendingProjection> pending;
   std::size_t pending_count = 0;
-  std::unordered_set<std::uint64_t> shared_seen;  // versions of shared resources known to be in use
-  std::vector<std::pair<ResourceKey, std::uint64_t>> shared_new;
-  std::vector<store::ResourceOutcomeEntry> shared_outcomes;
+  std::unordered_set<std::uint64_t> known_used;  // versions of shared resources that are recorded as used
 
   Result<std::size_t> loadSubject(const store::SubjectLease& lease, bool& complete);
   Result<void> loadShared(const store::SubjectLease& lease, std::uint64_t generation);
   Result<SharedCache::Entry*> shared(const std::string& source, const std::string& key, std::uint64_t generation);
-  Result<void> projectSubject(const store::SubjectLease& lease, std::uint64_t generation, std::size_t& bytes);
+  Result<void> projectSubject(const store::SubjectLease& lease, std::uint64_t generation, std::size_t& bytes,
+                              std::span<const collection::HeldKey> held_keys = {});
   void quarantineWhole(PendingProjection& out, std::string_view rule, std::string_view reason);
-  void keep(const store::SubjectLease& lease, const collection::Projection& projection, PendingProjection& out);
+  void keep(const collection::Projection& projection, PendingProjection& out);
   PendingProjection& nextPending(const store::SubjectLease& lease);
-  Result<void> commit();
+  Result<std::vector<store::ProjectionResult>> commitPending();
+  Result<void> commit(std::uint64_t generation);
+  std::vector<collection::HeldKey> heldKeys(const PendingProjection& refused, const store::ProjectionResult& result) const;
+  Result<void> projectWithout(const store::SubjectLease& lease, std::vector<collection::HeldKey> held_keys, std::uint64_t generation);
+  Result<void> putOff(const store::SubjectLease& lease, std::string_view reason);
 };
 
 Worker::Worker(store::Store& store, std::shared_ptr<const collection::Collection> collection,
@@ -197,8 +208,13 @@ Result<SharedCache::Entry*> Worker::Impl::shared(const std::string& source, cons
 Result<void> Worker::Impl::loadShared(const store::SubjectLease& lease, std::uint64_t generation) {
   constexpr int kSteps = 4;
   shared_inputs.clear();
+  shared_resources.clear();
   std::unordered_set<std::string> seen;
   std::vector<std::string> wanted, next;
+  // Only the provider's own subjects (staff) hold resources that are shared as well.
+  if (!isPatient(lease)) {
+    for (std::size_t i = 0; i < used; ++i) seen.insert(subject[i].type + "/" + subject[i].id);
+  }
   for (std::size_t i = 0; i < used; ++i) {
     for (std::string& key : compartments->place(subject[i].document, 0, subject[i].type, subject[i].id).references) {
       if (seen.insert(key).second) wanted.push_back(std::move(key));
@@ -209,10 +225,7 @@ Result<void> Worker::Impl::loadShared(const store::SubjectLease& lease, std::uin
       TRY_ASSIGN(SharedCache::Entry* const entry, shared(lease.source, key, generation));
       if (!entry->resource) continue;
       shared_inputs.push_back({&entry->resource->document, entry->resource->seq});
-      if (shared_seen.insert(entry->resource->seq).second) {
-        const std::size_t slash = key.find('/');
-        shared_new.push_back({{key.substr(0, slash), key.substr(slash + 1)}, entry->resource->seq});
-      }
+      shared_resources.push_back(entry->resource);
       for (const std::string& further : entry->references) {
         if (seen.insert(further).second) next.push_back(further);
       }
@@ -228,17 +241,18 @@ PendingProjection& Worker::Impl::nextPending(const store::SubjectLease& lease) {
   out.rows.clear();
   out.quarantined.clear();
   out.outcomes.clear();
+  out.used.clear();
   return out;
 }
 
 void Worker::Impl::quarantineWhole(PendingProjection& out, std::string_view rule, std::string_view reason) {
   for (std::size_t i = 0; i < used; ++i) {
-    out.outcomes.push_back({{}, arena.keep(subject[i].type), arena.keep(subject[i].id), subject[i].seq,
+    out.outcomes.push_back({arena.keep(subject[i].type), arena.keep(subject[i].id), subject[i].seq,
                             store::ResourceOutcome::kQuarantined, rule, reason});
   }
 }
 
-void Worker::Impl::keep(const store::SubjectLease& lease, const collection::Projection& projection, PendingProjection& out) {
+void Worker::Impl::keep(const collection::Projection& projection, PendingProjection& out) {
   const auto tables = collection->tables();
   const auto ruleOf = [&](const collection::RowIssue& issue) -> std::string_view {
     return issue.rule == collection::RowIssue::kNoRule ? arena.keep(issue.issue.rule) : std::string_view(collection->rules()[issue.rule].id);
@@ -251,9 +265,9 @@ void Worker::Impl::keep(const store::SubjectLease& lease, const collection::Proj
     if (!tables[row.table].key_stated) {
       // No receiver knows our key, so a row cannot be corrected there: another content is another row, and the former
       // one is withdrawn.
-      char suffix[20];
-      const int size = std::snprintf(suffix, sizeof suffix, "#%016llx", static_cast<unsigned long long>(fastHash(row.encoded)));
-      kept.key = arena.keep(std::string(row.key) + std::string(suffix, static_cast<std::size_t>(size)));
+      char mark[kContentMark + 1];
+      std::snprintf(mark, sizeof mark, "#%016llx", static_cast<unsigned long long>(fastHash(row.encoded)));
+      kept.key = arena.keep(std::string(row.key) + mark);
     }
     // Windows are cut by what happened on a day; what lasts (a patient, an open referral) may go in any.
     if (row.period_start == row.period_end) kept.period = arena.keep(row.period_start);
@@ -271,6 +285,7 @@ void Worker::Impl::keep(const store::SubjectLease& lease, const collection::Proj
       if (issue.grade == collection::Grade::kWarning) continue;
       held.rule = ruleOf(issue);
       held.reason = arena.keep(issue.issue.text);
+      held.key_held = held.rule == collection::kKeyHeldRule;
       if (issue.cause != collection::RowIssue::kNoRow) {
         const collection::Row& cause = projection.rows[issue.cause];
         held.cause = arena.keep(tables[cause.table].name + "/" + std::string(cause.key));
@@ -295,18 +310,15 @@ void Worker::Impl::keep(const store::SubjectLease& lease, const collection::Proj
     }
     out.outcomes.push_back(entry);
   }
-  for (const auto& [key, seq] : shared_new) {
-    if (out.rows.empty()) {  // it helped to make nothing that travels
-      shared_seen.erase(seq);
-      continue;
-    }
-    shared_outcomes.push_back({arena.keep(lease.source), arena.keep(key.type), arena.keep(key.id), seq,
-                               store::ResourceOutcome::kDelivered, {}, {}});
+  for (std::size_t i = 0; i < shared_resources.size(); ++i) {
+    const Loaded& shared = *shared_resources[i];
+    if (projection.shared_rows[i] == 0 || !known_used.insert(shared.seq).second) continue;
+    out.used.push_back({arena.keep(shared.type), arena.keep(shared.id), shared.seq});
   }
-  shared_new.clear();
 }
 
-Result<void> Worker::Impl::projectSubject(const store::SubjectLease& lease, std::uint64_t generation, std::size_t& bytes) {
+Result<void> Worker::Impl::projectSubject(const store::SubjectLease& lease, std::uint64_t generation, std::size_t& bytes,
+                                          std::span<const collection::HeldKey> held_keys) {
   bool complete = true;
   TRY_ASSIGN(const std::size_t loaded, loadSubject(lease, complete));
   bytes += loaded;
@@ -329,11 +341,12 @@ Result<void> Worker::Impl::projectSubject(const store::SubjectLease& lease, std:
   }
   const Stopwatch watch(counters.project_ns);
   collection::ProjectOptions project;
-  project.scope = lease.subject.starts_with("Patient/") ? collection::Scope::kPatient : collection::Scope::kProvider;
+  project.scope = isPatient(lease) ? collection::Scope::kPatient : collection::Scope::kProvider;
+  project.held_keys = held_keys;
   project.lineage = options.lineage;
   project.now = clock.now();
   TRY_ASSIGN(const collection::Projection projection, projector.project(inputs, shared_inputs, project));
-  keep(lease, projection, out);
+  keep(projection, out);
   counters.resources.fetch_add(used, std::memory_order_relaxed);
   counters.rows.fetch_add(out.rows.size(), std::memory_order_relaxed);
   counters.quarantined.fetch_add(out.quarantined.size(), std::memory_order_relaxed);
@@ -341,27 +354,75 @@ Result<void> Worker::Impl::projectSubject(const store::SubjectLease& lease, std:
   return {};
 }
 
-Result<void> Worker::Impl::commit() {
+Result<std::vector<store::ProjectionResult>> Worker::Impl::commitPending() {
   const Stopwatch watch(counters.commit_ns);
   std::vector<store::Projection> projections;
   projections.reserve(pending_count);
   for (std::size_t i = 0; i < pending_count; ++i) {
     const PendingProjection& one = pending[i];
-    projections.push_back({one.lease, collection_ids, one.rows, one.quarantined, one.outcomes});
+    projections.push_back({one.lease, collection_ids, one.rows, one.quarantined, one.outcomes, one.used, true});
   }
   FAULT_POINT("pipeline.worker.before_commit");
-  TRY_ASSIGN(const auto results, store.commitProjections(projections));
+  auto results = store.commitProjections(projections);
   FAULT_POINT("pipeline.worker.after_commit");
-  for (const store::ProjectionResult& result : results) {
-    counters.changed_rows.fetch_add(result.inserted + result.changed, std::memory_order_relaxed);
+  const bool all_stored = results && std::none_of(results->begin(), results->end(), [](const store::ProjectionResult& result) {
+    return result.refused || result.lease_lost;
+  });
+  // Forgotten now and then so that the set stays small, and when not all was recorded (to record one twice is harmless).
+  if (!all_stored || known_used.size() > 100'000) known_used.clear();
+  return results;
+}
+
+// The rows that the store refused since other subjects hold their keys, as the projector calls them.
+std::vector<collection::HeldKey> Worker::Impl::heldKeys(const PendingProjection& refused, const store::ProjectionResult& result) const {
+  std::vector<collection::HeldKey> held;
+  for (const std::uint32_t index : result.conflicts) {
+    const store::ProjectedRow& row = refused.rows[index];
+    const auto table = collection->findTable(row.table);
+    if (!table) continue;
+    const std::string_view key = collection->tables()[*table].key_stated ? row.key : row.key.substr(0, row.key.size() - kContentMark);
+    held.push_back({*table, std::string(key)});
   }
-  if (!shared_outcomes.empty()) {
-    TRY_ASSIGN([[maybe_unused]] const std::uint64_t recorded, store.setOutcomes(shared_outcomes));
-    shared_outcomes.clear();
-    // Versions known to be in use; forgotten now and then so that the set stays small (to record one twice is harmless).
-    if (shared_seen.size() > 100'000) shared_seen.clear();
+  return held;
+}
+
+// The subject again, without the rows whose keys others hold, and so without what hangs on them.
+Result<void> Worker::Impl::projectWithout(const store::SubjectLease& lease, std::vector<collection::HeldKey> held_keys,
+                                          std::uint64_t generation) {
+  constexpr int kTries = 4;  // others may take more keys meanwhile
+  for (int attempt = 0; attempt < kTries; ++attempt) {
+    pending_count = 0;
+    arena.clear();
+    std::size_t bytes = 0;
+    if (auto projected = projectSubject(lease, generation, bytes, held_keys); !projected) return putOff(lease, projected.error().text);
+    TRY_ASSIGN(const auto results, commitPending());
+    if (!results.front().refused) {
+      counters.changed_rows.fetch_add(results.front().inserted + results.front().changed, std::memory_order_relaxed);
+      return {};
+    }
+    std::ranges::move(heldKeys(pending.front(), results.front()), std::back_inserter(held_keys));
   }
+  return putOff(lease, "other subjects take its keys while it is projected");
+}
+
+Result<void> Worker::Impl::commit(std::uint64_t generation) {
+  TRY_ASSIGN(const auto results, commitPending());
+  std::vector<std::pair<store::SubjectLease, std::vector<collection::HeldKey>>> refused;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    counters.changed_rows.fetch_add(results[i].inserted + results[i].changed, std::memory_order_relaxed);
+    if (results[i].refused) refused.emplace_back(pending[i].lease, heldKeys(pending[i], results[i]));
+  }
+  for (auto& [lease, held_keys] : refused) TRY_VOID(projectWithout(lease, std::move(held_keys), generation));
+  pending_count = 0;
+  arena.clear();
   return {};
+}
+
+// It comes again later, and the reason is kept; nobody waits for it.
+Result<void> Worker::Impl::putOff(const store::SubjectLease& lease, std::string_view reason) {
+  counters.failures.fetch_add(1, std::memory_order_relaxed);
+  const std::uint32_t exponent = std::min<std::uint32_t>(lease.attempts, 8);
+  return store.releaseSubject(lease, clock.now() + Duration{std::int64_t{1000} << exponent}, reason);
 }
 
 Result<std::size_t> Worker::runOnce() {
@@ -372,10 +433,6 @@ Result<std::size_t> Worker::runOnce() {
              }));
   self.arena.clear();
   self.pending_count = 0;
-  if (!self.shared_outcomes.empty()) {  // left by a commit that failed; what they point to is gone
-    self.shared_outcomes.clear();
-    self.shared_seen.clear();
-  }
   std::size_t bytes = 0;
   for (const store::SubjectLease& lease : leases) {
     auto projected = self.projectSubject(lease, generation, bytes);
@@ -385,20 +442,15 @@ Result<std::size_t> Worker::runOnce() {
       self.quarantineWhole(self.nextPending(lease), "projection-failed", self.arena.keep(projected.error().text));
       self.counters.failures.fetch_add(1, std::memory_order_relaxed);
     } else if (!projected) {
-      // One subject that cannot be projected must not hold up the others; it comes again later, and the reason is kept.
+      // One subject that cannot be projected must not hold up the others.
       if (self.pending_count > 0 && self.pending[self.pending_count - 1].lease.subject_id == lease.subject_id) --self.pending_count;
-      self.counters.failures.fetch_add(1, std::memory_order_relaxed);
-      const std::uint32_t exponent = std::min<std::uint32_t>(lease.attempts, 8);
-      const Duration pause{std::int64_t{1000} << exponent};
-      TRY_VOID(self.store.releaseSubject(lease, self.clock.now() + pause, projected.error().text));
+      TRY_VOID(self.putOff(lease, projected.error().text));
     } else if (bytes >= self.options.batch_bytes) {
-      TRY_VOID(self.commit());
-      self.pending_count = 0;
+      TRY_VOID(self.commit(generation));
       bytes = 0;
-      self.arena.clear();
     }
   }
-  if (self.pending_count > 0) TRY_VOID(self.commit());
+  if (self.pending_count > 0) TRY_VOID(self.commit(generation));
   self.counters.subjects.fetch_add(leases.size(), std::memory_order_relaxed);
   return leases.size();
 }

@@ -39,6 +39,9 @@ struct AppendEntry {
   // The subject it belongs to, such as "Patient/123"; empty: a shared resource that belongs to no subject.
   // A delete with an empty subject belongs to the subject that the resource had.
   std::string_view subject;
+  // It has a subject and is shared all the same: staff with rows of their own, whom patients refer to. Its
+  // references are followed for its subject and for all that refer to it.
+  bool shared = false;
   // Resources that this one refers to and whose change must make its subject dirty: the shared ones. They
   // need not have been received yet. A shared resource's own references are followed too (four steps at
   // most).

@@ -54,15 +54,21 @@ struct QuarantinedRow {
   std::string_view reason;  // plain English, no patient data
   std::string_view
       cause;  // for a cascade: "table/key" or rule of the row that pulled this one down; may be empty
+  bool key_held = false;  // another subject holds its key: when that is free, this subject becomes dirty
 };
 
 struct ResourceOutcomeEntry {
-  std::string_view source;  // may be empty inside a Projection: that of the subject
   std::string_view type, id;
   std::uint64_t seq = 0;  // the version that was looked at (StoredResource::seq)
   ResourceOutcome outcome = ResourceOutcome::kDelivered;
   std::string_view rule;    // required for kFiltered and kQuarantined
   std::string_view reason;  // no patient data
+};
+
+// A version of a resource in the source of the subject at hand.
+struct ResourceVersion {
+  std::string_view type, id;
+  std::uint64_t seq = 0;
 };
 
 // The whole new state of one subject. Rows of its collections that are not named here have vanished: they are
@@ -76,11 +82,18 @@ struct Projection {
   std::span<const ProjectedRow> rows;
   std::span<const QuarantinedRow> quarantined;
   std::span<const ResourceOutcomeEntry> outcomes;
+  // Resources of no subject, or of another one, that gave something to `rows`: while the version is current it
+  // counts as kDelivered, whatever its own subject makes of it.
+  std::span<const ResourceVersion> used = {};
+  // Store nothing when another subject holds the key of one of `rows` (ProjectionResult::refused). The caller
+  // keeps the lease and projects again without these rows, since what hangs on them must not travel either.
+  bool refuse_conflicts = false;
 };
 
 struct ProjectionResult {
   bool lease_lost = false;   // somebody else has the subject by now: nothing was stored
   bool still_dirty = false;  // it changed meanwhile: stored, and the subject stays in the queue
+  bool refused = false;      // `conflicts` with another subject, and Projection::refuse_conflicts: nothing stored
   std::uint32_t inserted = 0, changed = 0, unchanged = 0, withdrawn = 0, removed = 0, quarantined = 0;
   // Indexes into Projection::rows of keys that another subject (or an earlier row here) holds. They are
   // quarantined under rule "ledger-duplicate-key"; when the holder's row goes, this subject becomes dirty.

@@ -43,6 +43,11 @@ class Store {
 
   // ---- journal (journal.h) ----
   virtual Result<AppendResult> append(const AppendBatch& batch) = 0;
+  // Gives resources that are current another subject, references and outcome, as append() would by now
+  // (another collection has other subjects). An entry counts while its body is the current one, and changes
+  // nothing where the subject is the same. Old and new subjects become dirty. Rejects and cursors must be
+  // empty. Returns how many resources moved.
+  virtual Result<std::uint64_t> place(const AppendBatch& batch) = 0;
   virtual Result<std::optional<std::string>> cursor(std::string_view source, std::string_view name) = 0;
   virtual Result<void> setCursor(std::string_view source, std::string_view name, std::string_view value) = 0;
   // Journal rows with seq > `after`, in order, at most `limit`; bodies only where asked.
@@ -87,9 +92,6 @@ class Store {
   // pass many. One result a projection, in order.
   virtual Result<std::vector<ProjectionResult>> commitProjections(
       std::span<const Projection> projections) = 0;
-  // Records outcomes of resources outside a projection (shared resources). An outcome counts only while `seq`
-  // is still the resource's current version. Returns how many were recorded.
-  virtual Result<std::uint64_t> setOutcomes(std::span<const ResourceOutcomeEntry> outcomes) = 0;
   virtual Result<std::optional<LedgerRow>> row(std::string_view collection, std::string_view table,
                                                std::string_view key) = 0;
   // Rows by filter, in the order of their ids, from `after` on; with per-destination states.

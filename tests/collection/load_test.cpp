@@ -86,6 +86,16 @@ TEST_F(SpoiltCollection, AWrongRuleOfAModelIsRefused) {
   EXPECT_NE(load().find("nothing to compare with: CYP101.DischargeDate"), std::string::npos);
 }
 
+TEST_F(SpoiltCollection, WhatIsProjectedTogetherMustBeSaid) {
+  const std::string manifest = "fhir-mappings/csds/1.6/collection.json";
+  replace(manifest, "\"with\": \"practitioner\"", "\"with\": \"practitionr\"");
+  EXPECT_NE(load().find("there is no element 'practitionr'"), std::string::npos);
+  replace(manifest, ",\n          \"with\": \"practitionr\"", "");
+  EXPECT_NE(load().find("it only adds to rows, and nothing says to those of which resource"), std::string::npos);
+  replace(manifest, "\"view\": \"CYP101Referral.json\"", "\"view\": \"CYP101Referral.json\", \"with\": \"basedOn\"");
+  EXPECT_NE(load().find("'with' says nothing of a table of scope patient"), std::string::npos);
+}
+
 TEST_F(SpoiltCollection, SettingsAreChecked) {
   EXPECT_NE(load({}).find("'provider' is needed"), std::string::npos);
   EXPECT_NE(load({{{"provider", "rzz"}}}).find("does not have its form"), std::string::npos);
@@ -137,6 +147,13 @@ TEST(Csds, HasItsTablesAndFieldsLetterByLetter) {
   }
   EXPECT_EQ(fields, 228U);
   EXPECT_EQ(csds()->tables().size(), 37U);
+}
+
+TEST(Csds, StaffGroupSessionsAndSelfAssessmentsAreTheProviders) {
+  REQUIRE_CSDS();
+  std::string all;
+  for (const ProviderResource& one : csds()->providerResources()) all += one.type + ":" + one.with + " ";
+  EXPECT_EQ(all, "Encounter: Observation: Practitioner: PractitionerRole:practitioner ");
 }
 
 TEST(Csds, TheHeaderComesFromSettingsAndWindow) {

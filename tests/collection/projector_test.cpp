@@ -132,6 +132,19 @@ TEST(Projector, RowsOfOneKeyAreAllHeldBack) {
   EXPECT_EQ(seen.count("CYP202", true), 0U);
 }
 
+TEST(Projector, ARowWhoseKeyIsHeldElsewherePullsDownWhatHangsOnIt) {
+  REQUIRE_CSDS();
+  const std::vector<std::string> subject{patient(), referral(), contact()}, shared{team()};
+  ASSERT_TRUE(project(subject, shared).row("CYP101", "R1")->good);
+  const HeldKey held[] = {{*csds()->findTable("CYP101"), "R1"}};
+  ProjectOptions options;
+  options.held_keys = held;
+  const Seen seen = project(subject, shared, options);
+  EXPECT_TRUE(seen.broke("CYP101", "R1", "ledger-duplicate-key"));
+  EXPECT_TRUE(seen.broke("CYP201", "c1", "parent-quarantined"));
+  EXPECT_EQ(seen.outcomes[1].rule, "ledger-duplicate-key");
+}
+
 TEST(Projector, AChildWithoutItsParentWaitsAndPassesWhenItComes) {
   REQUIRE_CSDS();
   const Seen early = project({patient(), contact(), activity()}, {team()});

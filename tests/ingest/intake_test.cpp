@@ -44,6 +44,62 @@ TEST_F(IntakeTest, PlacesResourcesInThePatientsCompartment) {
   }
 }
 
+TEST_F(IntakeTest, ProviderSubjectsAreTheirOwnOrThoseOfWhatTheyNameAndStayShared) {
+  const ProviderSubject provider[] = {{"Practitioner", ""}, {"PractitionerRole", "practitioner"}, {"Location", ""}, {"Encounter", ""},
+                                      {"CareTeam", ""}, {"Observation", "subject"}};
+  const auto compartments = *CompartmentIndex::load(*definitions_, "Patient", provider);
+  struct Case {
+    const char* json;
+    const char* subject;
+    bool shared;
+    std::vector<std::string> references;
+  };
+  const Case cases[] = {
+      {R"({"resourceType":"Practitioner","id":"x"})", "Practitioner/x", true, {}},
+      // Those who come to it from outside need what it refers to, its practitioner too.
+      {R"({"resourceType":"PractitionerRole","id":"r","practitioner":{"reference":"Practitioner/x"},"organization":{"reference":"Organization/o"}})",
+       "Practitioner/x", true, {"Practitioner/x", "Organization/o"}},
+      {R"({"resourceType":"PractitionerRole","id":"r","organization":{"reference":"Organization/o"}})", "PractitionerRole/r", true, {"Organization/o"}},
+      // Only another provider's resource can take it in.
+      {R"({"resourceType":"PractitionerRole","id":"r","practitioner":{"reference":"Organization/o"}})", "PractitionerRole/r", true, {"Organization/o"}},
+      {R"({"resourceType":"Organization","id":"o"})", "", false, {}},
+      {R"({"resourceType":"Location","id":"ward","managingOrganization":{"reference":"Organization/o"}})", "Location/ward", true, {"Organization/o"}},
+      {R"({"resourceType":"CareTeam","id":"t"})", "CareTeam/t", true, {}},
+      {R"({"resourceType":"CareTeam","id":"t","subject":{"reference":"Patient/p"}})", "Patient/p", false, {}},
+      // Of a compartment's types only what has no owner; nobody refers to these from outside.
+      {R"({"resourceType":"Encounter","id":"e","participant":[{"individual":{"reference":"Practitioner/x"}}]})", "Encounter/e", false, {"Practitioner/x"}},
+      {R"({"resourceType":"Encounter","id":"e","subject":{"reference":"Patient/p"}})", "Patient/p", false, {}},
+      {R"({"resourceType":"Observation","id":"b","subject":{"reference":"Location/ward"}})", "Location/ward", false, {}},
+      {R"({"resourceType":"Observation","id":"b","subject":{"reference":"Patient/p"}})", "Patient/p", false, {}},
+  };
+  fhir::JsonReader reader;
+  fhir::Document document;
+  for (const Case& c : cases) {
+    ASSERT_TRUE(reader.read(c.json, document)) << c.json;
+    const Placement placement = compartments->place(document, 0, document.resourceType(), document.scalar(document.member(0, "id")));
+    EXPECT_EQ(placement.subject, c.subject) << c.json;
+    EXPECT_EQ(placement.shared, c.shared) << c.json;
+    EXPECT_EQ(placement.references, c.references) << c.json;
+  }
+}
+
+TEST_F(IntakeTest, PlacingAgainGivesWhatIsHeldItsSubject) {
+  const std::string json = R"({"resourceType":"Practitioner","id":"x"})";
+  Intake before(context_, "test");
+  before.add(json, "here");
+  ASSERT_TRUE(before.commit());
+  EXPECT_EQ(counts("test").filtered, 1U);
+  const ProviderSubject provider[] = {{"Practitioner", ""}};
+  context_.compartments = *CompartmentIndex::load(*definitions_, "Patient", provider);
+  Intake after(context_, "test");
+  for (const std::uint64_t moved : {1U, 0U}) {
+    after.add(json, "journal");
+    EXPECT_EQ(*after.place(), moved);
+  }
+  EXPECT_EQ(counts("test").waiting, 1U);
+  EXPECT_EQ(store_->takeDirty(10, Duration{1000})->at(0).subject, "Practitioner/x");
+}
+
 TEST_F(IntakeTest, ReferenceKeysAreTheLastTwoSegmentsOfLiteralReferencesOnly) {
   EXPECT_EQ(referenceKey("Patient/1"), "Patient/1");
   EXPECT_EQ(referenceKey("https://a.example/fhir/Patient/1/_history/2"), "Patient/1");

@@ -25,7 +25,7 @@ void StoreTest::open() {
   ASSERT_OK(store_->setDestinations(destinations));
 }
 
-AppendResult StoreTest::append(const std::vector<Given>& given, const std::string& source) {
+std::vector<AppendEntry> StoreTest::entriesOf(const std::vector<Given>& given) {
   std::vector<AppendEntry> entries;
   for (const Given& one : given) {
     AppendEntry& entry = entries.emplace_back();
@@ -39,7 +39,19 @@ AppendResult StoreTest::append(const std::vector<Given>& given, const std::strin
     entry.references = one.references;
     entry.outcome = one.outcome;
     entry.outcome_rule = one.rule;
+    entry.shared = one.shared;
   }
+  return entries;
+}
+
+std::uint64_t StoreTest::placeAgain(const std::vector<Given>& given) {
+  const auto moved = store().place({kSource, entriesOf(given), {}, {}});
+  EXPECT_TRUE(moved.has_value()) << moved.error().text;
+  return moved ? *moved : 0;
+}
+
+AppendResult StoreTest::append(const std::vector<Given>& given, const std::string& source) {
+  const std::vector<AppendEntry> entries = entriesOf(given);
   AppendBatch batch;
   batch.source = source;
   batch.entries = entries;
@@ -86,7 +98,8 @@ std::vector<SubjectLease> StoreTest::takeAll() {
 
 ProjectionResult StoreTest::commit(const SubjectLease& lease, const std::vector<GivenRow>& rows,
                                    const std::vector<GivenQuarantine>& quarantined,
-                                   const std::optional<std::vector<ResourceOutcomeEntry>>& outcomes) {
+                                   const std::optional<std::vector<ResourceOutcomeEntry>>& outcomes,
+                                   const CommitOptions& options) {
   const std::vector<std::string> collections{kCollection};
   const auto projected = [](const GivenRow& given) {
     ProjectedRow row;
@@ -101,9 +114,9 @@ ProjectionResult StoreTest::commit(const SubjectLease& lease, const std::vector<
   std::vector<ProjectedRow> good;
   for (const GivenRow& row : rows) good.push_back(projected(row));
   std::vector<QuarantinedRow> bad;
-  for (const GivenQuarantine& row : quarantined) bad.push_back({projected(row.row), row.rule, "because", {}});
+  for (const GivenQuarantine& row : quarantined) bad.push_back({projected(row.row), row.rule, "because", {}, row.key_held});
   const std::vector<ResourceOutcomeEntry> said = outcomes ? *outcomes : deliveredAll(lease);
-  const Projection projection{lease, collections, good, bad, said};
+  const Projection projection{lease, collections, good, bad, said, options.used, options.refuse_conflicts};
   auto results = store().commitProjections(std::span(&projection, 1));
   EXPECT_TRUE(results.has_value()) << results.error().text;
   return results ? results->front() : ProjectionResult{};

@@ -44,6 +44,7 @@ struct Given {
   Operation operation = Operation::kUpsert;
   ResourceOutcome outcome = ResourceOutcome::kJournalled;
   std::string rule = {};
+  bool shared = false;
 };
 
 // One row as a test says it: table, key, cells.
@@ -54,6 +55,7 @@ struct GivenRow {
 struct GivenQuarantine {
   GivenRow row;
   std::string rule;
+  bool key_held = false;
 };
 
 class StoreTest : public testing::TestWithParam<EngineUnderTest> {
@@ -73,6 +75,8 @@ class StoreTest : public testing::TestWithParam<EngineUnderTest> {
   Store& store() { return *store_; }
 
   AppendResult append(const std::vector<Given>& given, const std::string& source = kSource);
+  // Store::place; how many moved.
+  std::uint64_t placeAgain(const std::vector<Given>& given);
   // As a worker does it: takes all dirty subjects, gives each to `rows` and commits. Outcome kDelivered for
   // all.
   using Rows =
@@ -83,9 +87,14 @@ class StoreTest : public testing::TestWithParam<EngineUnderTest> {
   SubjectLease takeOne();
   std::vector<SubjectLease> takeAll();
   // Without `outcomes`, every resource is kDelivered.
+  struct CommitOptions {
+    std::vector<ResourceVersion> used = {};
+    bool refuse_conflicts = false;
+  };
   ProjectionResult commit(const SubjectLease& lease, const std::vector<GivenRow>& rows,
                           const std::vector<GivenQuarantine>& quarantined = {},
-                          const std::optional<std::vector<ResourceOutcomeEntry>>& outcomes = std::nullopt);
+                          const std::optional<std::vector<ResourceOutcomeEntry>>& outcomes = std::nullopt,
+                          const CommitOptions& options = {{}, false});
   std::vector<std::string> bodiesOf(const SubjectLease& lease);
   std::vector<ResourceOutcomeEntry> deliveredAll(const SubjectLease& lease);
 
@@ -104,6 +113,7 @@ class StoreTest : public testing::TestWithParam<EngineUnderTest> {
   std::unique_ptr<Store> store_;
 
  private:
+  static std::vector<AppendEntry> entriesOf(const std::vector<Given>& given);
   // Keeps what outcomes view alive; workers of a test share it.
   std::mutex texts_mutex_;
   std::deque<std::string> texts_;

@@ -85,8 +85,10 @@ class StoreCrash : public StoreTest {
       }
       const std::vector<RowKey> rows{{kCollection, "Patient", "1"}};
       must(store().requeueRows(kDestination, rows).has_value());
-      const std::vector<ResourceOutcomeEntry> outcomes(1);
-      must(store().setOutcomes(outcomes).has_value());
+      for (const char* const subject : {"Organization/o", ""}) {
+        must(placeAgain({{"Organization", "o", subject, "o" + number, "", "", {}}}) == 1);
+        drain();
+      }
       must(store().audit(std::vector<AuditEntry>{{"test", "round", number, ""}}).has_value());
     }
     store_.reset();
@@ -131,6 +133,10 @@ class StoreCrash : public StoreTest {
     const auto counts = store().reconcile();
     ASSERT_OK(counts);
     EXPECT_EQ(counts->unaccounted, 0U) << testing::PrintToString(counts->differences);
+    drain();
+    // (it may have been killed while the organisation was a subject)
+    for (int round = 0; round < kRounds; ++round)
+      placeAgain({{"Organization", "o", "", "o" + std::to_string(round), "", "", {}}});
     drain();
     const Reconciliation after = reconciled();
     const std::uint64_t journalled =

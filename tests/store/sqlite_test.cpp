@@ -218,8 +218,28 @@ TEST_F(SqliteStoreTest, NewerSchemaIsRefusedAndLeftAlone) {
   options_.read_only = true;
   EXPECT_EQ(openError().code, ErrorCode::kInvalidArgument);
   options_.read_only = false;
-  raw("PRAGMA user_version=1");
+  raw("PRAGMA user_version=2");
   EXPECT_EQ(open()->status()->received, 1U);
+}
+
+// A store of schema 1 wrote the use of a shared resource as its outcome.
+TEST_F(SqliteStoreTest, OlderSchemaIsBroughtUpToDate) {
+  {
+    AppendEntry entry;
+    entry.type = "Organization";
+    entry.id = "o";
+    entry.body = "org";
+    entry.outcome = ResourceOutcome::kFiltered;
+    entry.outcome_rule = "shared-not-used";
+    AppendBatch batch;
+    batch.source = "epr";
+    batch.entries = std::span(&entry, 1);
+    ASSERT_TRUE(open()->append(batch));
+  }
+  raw("UPDATE resource SET outcome = 1; ALTER TABLE resource DROP COLUMN used_seq; PRAGMA user_version=1");
+  const auto store = open();
+  EXPECT_EQ(store->reconcile()->sources.at("epr").delivered, 1U);
+  EXPECT_EQ(store->reconcile()->unaccounted, 0U);
 }
 
 TEST_F(SqliteStoreTest, DamagedPagesAreFound) {

@@ -100,6 +100,77 @@ TEST_P(StoreTest, SharedResourceMakesItsSubjectsDirty) {
   EXPECT_THAT(dirty, ElementsAre("Patient/1", "Patient/2"));
 }
 
+Given staff(const std::string& type, const std::string& id, const std::string& subject, const std::string& body,
+            std::vector<ResourceKey> references = {}) {
+  Given given{type, id, subject, body, "", "", std::move(references)};
+  given.shared = true;
+  return given;
+}
+
+std::set<std::string> subjectsOf(const std::vector<SubjectLease>& leases) {
+  std::set<std::string> subjects;
+  for (const SubjectLease& lease : leases) subjects.insert(lease.subject);
+  return subjects;
+}
+
+// Staff: a subject of its own, and shared by those who refer to it, through it and through its role.
+TEST_P(StoreTest, SharedResourceWithASubjectMakesBothDirty) {
+  const ResourceKey organisation{"Organization", "o"}, practitioner{"Practitioner", "p"}, role{"PractitionerRole", "r"};
+  append({patient("1", "a", {practitioner}), patient("2", "b", {role}), patient("3", "c")});
+  append({staff("Practitioner", "p", "Practitioner/p", "who"),
+          staff("PractitionerRole", "r", "Practitioner/p", "role", {practitioner, organisation})});
+  drain();
+  EXPECT_EQ(reconciled().rows, 5U);
+  append({staff("Practitioner", "p", "Practitioner/p", "who 2")});
+  EXPECT_THAT(subjectsOf(takeAll()), ElementsAre("Patient/1", "Patient/2", "Practitioner/p"));
+  clock_.advance(Duration{100'000});
+  drain();
+  append({{"Organization", "o", "", "org", "", "", {}}});
+  EXPECT_THAT(subjectsOf(takeAll()), ElementsAre("Patient/2", "Practitioner/p"));
+  clock_.advance(Duration{100'000});
+  drain();
+  // A delete names no subject; the row goes, and whoever refers to it looks again.
+  Given gone{"Practitioner", "p", "", "", "", "", {}};
+  gone.operation = Operation::kDelete;
+  append({gone});
+  EXPECT_THAT(subjectsOf(takeAll()), ElementsAre("Patient/1", "Patient/2", "Practitioner/p"));
+  clock_.advance(Duration{100'000});
+  drain();
+  EXPECT_EQ(*store().row(kCollection, "Practitioner", "p"), std::nullopt);
+  EXPECT_EQ(reconciled().sources.at(kSource).deleted, 1U);
+}
+
+// What an older collection took as shared only becomes a subject, and the way back.
+TEST_P(StoreTest, PlacingAgainMovesWhatIsHeld) {
+  const ResourceKey role{"PractitionerRole", "r"}, practitioner{"Practitioner", "p"};
+  Given shared{"Practitioner", "p", "", "who", "", "", {}, Operation::kUpsert, ResourceOutcome::kFiltered, "not-used"};
+  Given other = shared;
+  other.type = "PractitionerRole";
+  other.id = "r";
+  other.body = "role";
+  other.references = {practitioner};
+  append({patient("1", "a", {role}), shared, other});
+  drain();
+  EXPECT_EQ(reconciled().filtered_by_rule.at("not-used"), 2U);
+  const std::vector<Given> subjects{staff("Practitioner", "p", "Practitioner/p", "who"),
+                                    staff("PractitionerRole", "r", "Practitioner/p", "role", {practitioner}),
+                                    staff("Practitioner", "p", "Practitioner/p", "not the current body"),
+                                    staff("Practitioner", "unknown", "Practitioner/unknown", "who")};
+  EXPECT_EQ(placeAgain(subjects), 2U);
+  EXPECT_EQ(placeAgain(subjects), 0U);
+  EXPECT_THAT(subjectsOf(takeAll()), ElementsAre("Practitioner/p"));
+  clock_.advance(Duration{100'000});
+  drain();
+  EXPECT_EQ(reconciled().rows, 3U);
+  EXPECT_EQ(reconciled().sources.at(kSource).delivered, 3U);
+  EXPECT_EQ(placeAgain({shared, other}), 2U);
+  drain();
+  EXPECT_EQ(reconciled().rows, 1U);
+  EXPECT_EQ(reconciled().filtered_by_rule.at("not-used"), 2U);
+  append({staff("Practitioner", "p", "", "who 2")});
+  EXPECT_THAT(subjectsOf(takeAll()), ElementsAre("Patient/1"));  // through the role, as ever
+}
+
 TEST_P(StoreTest, SharedResourcesThatReferToEachOtherEnd) {
   append({patient("1", "a", {{"Organization", "x"}})});
   drain();

@@ -182,6 +182,18 @@ void Projector::Impl::linkRow(std::uint32_t row) {
   }
 }
 
+void Projector::Impl::checkHeldKeys() {
+  for (const HeldKey& held : options_->held_keys) {
+    for (std::size_t r = rowsBegin(held.table); r < rowsEnd(held.table); ++r) {
+      if (rows_[r].key != held.key) continue;
+      RowIssue& out = report(static_cast<std::uint32_t>(r), RowIssue::kNoRule, Grade::kRejectRecord, kNoField);
+      out.issue.rule = kKeyHeldRule;
+      out.issue.text = "another row holds the same key in this table; only one of them can be delivered";
+      out.issue.remedy = "Give one of the two another identifier; this row goes by itself when the other one has gone.";
+    }
+  }
+}
+
 // Some child row that stands by itself must name this row.
 void Projector::Impl::checkGroups(std::uint32_t row) {
   for (const GroupPlan& group : plan.table_plans[rows_[row].table].groups) {

@@ -110,6 +110,10 @@ std::span<const std::string> Collection::resourceTypes() const {
   return impl_->resource_types;
 }
 
+std::span<const ProviderResource> Collection::providerResources() const {
+  return impl_->provider_resources;
+}
+
 std::optional<std::uint16_t> Collection::findTable(std::string_view code_or_name) const {
   for (std::size_t i = 0; i < impl_->tables.size(); ++i) {
     if (impl_->tables[i].code == code_or_name || impl_->tables[i].name == code_or_name)

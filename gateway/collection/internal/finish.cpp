@@ -145,6 +145,8 @@ void Projector::Impl::outcomes() {
       }
     }
   }
+  shared_rows_.clear();
+  for (std::size_t i = subject_.size(); i < documents_.size(); ++i) shared_rows_.push_back(documents_[i].good);
   for (std::size_t n = sorted_issues_.size(); n-- > 0 && sorted_issues_[n].row == kNone;) {
     if (sorted_issues_[n].cause < documents_.size())
       documents_[sorted_issues_[n].cause].fault = static_cast<std::uint32_t>(n);
@@ -251,12 +253,13 @@ Result<Projection> Projector::Impl::project(std::span<const Input> subject, std:
       checkRow(static_cast<std::uint32_t>(r));
     if (!plan.table_plans[t].singles.empty()) checkSingles(static_cast<std::uint16_t>(t));
   }
+  checkHeldKeys();
   for (std::size_t t = 0; t < plan.tables.size(); ++t) {
     if (plan.tables[t].scope == options.scope) linkTable(static_cast<std::uint16_t>(t));
   }
   periods();
   finish(options);
-  return Projection{out_rows_, sorted_issues_, out_outcomes_};
+  return Projection{out_rows_, sorted_issues_, out_outcomes_, shared_rows_};
 }
 
 Projector::Projector(std::shared_ptr<const Collection> collection)

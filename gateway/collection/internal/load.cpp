@@ -245,10 +245,45 @@ void Loader::source(const Json& entry, const std::string& views_folder, std::uin
     plan.uses_settings |= text.find('%' + variable.name) != std::string::npos;
   columns(plan, *file);
   filters(plan, *file);
+  providerResource(entry, plan);
   impl_.sources.push_back(Source{name, path, resource, table, plan.mode == Mode::kFill});
   impl_.table_plans[table].sources.push_back(plan.index);
   impl_.source_plans.push_back(std::move(plan));
   files_.push_back(std::move(file));
+}
+
+// Which resources are projected together where no patient holds them together.
+void Loader::providerResource(const Json& entry, const SourcePlan& plan) {
+  const Json with = entry["with"];
+  if (impl_.tables[plan.table].scope != Scope::kProvider) {
+    if (with) {
+      reporter_.fault(manifest_->path, with, "'with' says nothing of a table of scope patient",
+                      "Leave it out: all resources of a patient are projected together.");
+    }
+    return;
+  }
+  ProviderResource made{std::string(plan.view->resource()), with.string()};
+  if (with && fhir::findName(made.with) == fhir::kNoName) {
+    reporter_.fault(manifest_->path, with, "there is no element '" + made.with + "'",
+                    "Name the element of " + made.type + " that refers to the resource whose row it fills.");
+  }
+  const auto sameTable = [&](const std::uint16_t source) {
+    const SourcePlan& other = impl_.source_plans[source];
+    return other.mode != Mode::kFill && other.type == plan.type;
+  };
+  const auto& sources = impl_.table_plans[plan.table].sources;
+  if (plan.mode == Mode::kFill && !with && std::none_of(sources.begin(), sources.end(), sameTable)) {
+    reporter_.fault(manifest_->path, entry, "it only adds to rows, and nothing says to those of which resource",
+                    "Give it 'with': the element of " + made.type + " that refers to that resource.");
+  }
+  for (const ProviderResource& known : impl_.provider_resources) {
+    if (known.type != made.type) continue;
+    if (known == made) return;
+    reporter_.fault(manifest_->path, entry, "another source projects " + made.type + " with something else",
+                    "Give all sources of one type the same 'with'.");
+    return;
+  }
+  impl_.provider_resources.push_back(std::move(made));
 }
 
 void Loader::columns(SourcePlan& plan, const JsonFile& file) {

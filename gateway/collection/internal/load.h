@@ -24,6 +24,7 @@ class Loader {
   void tables(const Json& root);
   void sources(const Json& root);
   void source(const Json& entry, const std::string& scope, std::uint16_t table);
+  void providerResource(const Json& entry, const SourcePlan& plan);
   void columns(SourcePlan& plan, const JsonFile& file);
   void tagged(ColumnPlan& column, const views::Column& described, const SourcePlan& plan,
               const JsonFile& file);

@@ -101,6 +101,7 @@ struct Collection::Impl {
   std::vector<Source> sources;
   std::vector<std::string> resource_types;   // sorted
   std::vector<std::string> reference_types;  // sorted: only referred to
+  std::vector<ProviderResource> provider_resources;
   std::map<std::string, std::string> settings;
 
   std::vector<TablePlan> table_plans;

@@ -126,6 +126,7 @@ struct Projector::Impl final : views::RowSink {
   void linkTable(std::uint16_t table);
   void linkRow(std::uint32_t row);
   void checkGroups(std::uint32_t row);
+  void checkHeldKeys();
   bool compares(const Check& check, std::string_view cell, std::string_view other) const;
   void broken(std::uint32_t row, const Check& check, std::string_view cell = {});
   RowIssue& report(std::uint32_t row, std::uint32_t rule, Grade grade, std::uint16_t field);
@@ -179,6 +180,7 @@ struct Projector::Impl final : views::RowSink {
   std::vector<RowIssue> issues_, sorted_issues_;
   std::vector<Row> out_rows_;
   std::vector<ResourceOutcome> out_outcomes_;
+  std::vector<std::uint32_t> shared_rows_;
   std::string scratch_;
   struct ShortId {
     std::string_view text, id;

@@ -25,6 +25,7 @@ class Engine final : public Store {
   ~Engine() override;
 
   Result<AppendResult> append(const AppendBatch& batch) override;
+  Result<std::uint64_t> place(const AppendBatch& batch) override;
   Result<std::optional<std::string>> cursor(std::string_view source, std::string_view name) override;
   Result<void> setCursor(std::string_view source, std::string_view name, std::string_view value) override;
   Result<std::uint64_t> readJournal(std::uint64_t after, std::size_t limit, bool with_bodies,
@@ -45,7 +46,6 @@ class Engine final : public Store {
 
   Result<void> setDestinations(std::span<const Destination> destinations) override;
   Result<std::vector<ProjectionResult>> commitProjections(std::span<const Projection> projections) override;
-  Result<std::uint64_t> setOutcomes(std::span<const ResourceOutcomeEntry> outcomes) override;
   Result<std::optional<LedgerRow>> row(std::string_view collection, std::string_view table,
                                        std::string_view key) override;
   Result<std::uint64_t> readRows(const RowFilter& filter, std::uint64_t after, std::size_t limit,
@@ -112,8 +112,6 @@ Result<std::int64_t> internDirtySubject(WriterState& state, std::int64_t source,
 void forgetSubject(WriterState& state, std::int64_t source, std::string_view subject);
 // A key became free: subjects whose row was quarantined as its duplicate look again.
 Result<void> wakeDuplicates(WriterState& state, std::int64_t key_hash);
-Result<bool> recordOutcome(WriterState& state, std::int64_t source, std::string_view source_name,
-                           const ResourceOutcomeEntry& entry);
 // Moves a submission's state on; false when the state machine does not allow it.
 bool mayMove(SubmissionState from, SubmissionState to);
 // `d.state`, `s.state` and `d.deleted` together.

@@ -120,12 +120,40 @@ class Appender {
         result_.rejected_again);
   }
 
- private:
-  Result<AppendOutcome> entry(const AppendEntry& given, const Prepared::Entry& made) {
-    if (given.type != type_name_) {
-      TRY_ASSIGN(type_, state_.names.intern(database_, given.type));
-      type_name_ = given.type;
+  // As Store::place; how many resources moved.
+  Result<std::uint64_t> move() {
+    std::uint64_t moved = 0;
+    TRY_ASSIGN(source_, state_.names.intern(database_, batch_.source));
+    for (std::size_t index = 0; index < batch_.entries.size(); ++index) {
+      const AppendEntry& given = batch_.entries[index];
+      const Prepared::Entry& made = prepared_.entries[index];
+      TRY_VOID(internType(given.type));
+      TRY_ASSIGN(const bool known, find(given.type, type_, given.id, made.key_hash));
+      if (!known || existing_.seq == 0 || existing_.deleted || existing_.hash != made.hash) continue;
+      TRY_ASSIGN(const std::int64_t subject, internSubject(state_, source_, given.subject));
+      if (subject == existing_.subject) continue;
+      TRY_ASSIGN(const std::int64_t rule, state_.names.intern(database_, given.outcome_rule));
+      TRY_VOID(database_.run(
+          "UPDATE resource SET subject_id = ?, outcome = ?, rule_id = ?, reason = ? WHERE id = ?", subject,
+          static_cast<int>(given.outcome), rule, given.outcome_reason, existing_.id));
+      TRY_VOID(markSubjectDirty(state_, existing_.subject));
+      TRY_VOID(markSubjectDirty(state_, subject));
+      TRY_VOID(referAll(given, subject, existing_.id));
+      ++moved;
     }
+    return moved;
+  }
+
+ private:
+  Result<void> internType(std::string_view name) {
+    if (name == type_name_) return {};
+    TRY_ASSIGN(type_, state_.names.intern(database_, name));
+    type_name_ = name;
+    return {};
+  }
+
+  Result<AppendOutcome> entry(const AppendEntry& given, const Prepared::Entry& made) {
+    TRY_VOID(internType(given.type));
     TRY_ASSIGN(const bool known, find(given.type, type_, given.id, made.key_hash));
     bool stale = false;
     std::uint64_t body_seq = 0;
@@ -182,7 +210,7 @@ class Appender {
       TRY_VOID(markSubjectDirty(state_, existing_.subject));
     }
     if (known && existing_.referenced) TRY_VOID(spread(resource));
-    for (const ResourceKey& reference : given.references) TRY_VOID(refer(reference, subject, resource));
+    TRY_VOID(referAll(given, subject, resource));
     state_.change.dirty = true;
     return AppendOutcome::kStored;
   }
@@ -283,19 +311,26 @@ class Appender {
     return std::nullopt;
   }
 
-  Result<void> refer(const ResourceKey& target, std::int64_t subject, std::int64_t resource) {
-    TRY_ASSIGN(const std::int64_t target_id, targetId(target));
-    const std::int64_t referrer = subject != 0 ? subject : resource;
-    if (target_id == resource) return {};
+  // From the subject, so that it looks again; from a shared resource itself, so that those who refer to it do.
+  Result<void> referAll(const AppendEntry& given, std::int64_t subject, std::int64_t resource) {
+    for (const ResourceKey& reference : given.references) {
+      TRY_ASSIGN(const std::int64_t target, targetId(reference));
+      if (target == resource) continue;
+      if (subject != 0) TRY_VOID(referFromSubject(target, subject));
+      if (subject != 0 && !given.shared) continue;
+      TRY_VOID(database_.run("INSERT OR IGNORE INTO reference_resource VALUES(?,?)", target, resource));
+    }
+    return {};
+  }
+
+  Result<void> referFromSubject(std::int64_t target, std::int64_t subject) {
     constexpr std::int64_t kPackable = std::int64_t{1} << 31;
-    if (subject != 0 && target_id < kPackable && referrer < kPackable) {
+    if (target < kPackable && subject < kPackable) {
       if (state_.seen_references.size() >= kMaxSeenReferences) state_.seen_references.clear();
-      const auto packed = static_cast<std::uint64_t>(target_id) << 32 | static_cast<std::uint64_t>(referrer);
+      const auto packed = static_cast<std::uint64_t>(target) << 32 | static_cast<std::uint64_t>(subject);
       if (!state_.seen_references.insert(packed).second) return {};
     }
-    return database_.run(subject != 0 ? "INSERT OR IGNORE INTO reference_subject VALUES(?,?)"
-                                      : "INSERT OR IGNORE INTO reference_resource VALUES(?,?)",
-                         target_id, referrer);
+    return database_.run("INSERT OR IGNORE INTO reference_subject VALUES(?,?)", target, subject);
   }
 
   // The id of a resource that is referred to; a row without a version stands in until it comes.
@@ -384,19 +419,22 @@ class Appender {
   std::string key_;
 };
 
-}  // namespace
-
-Result<AppendResult> Engine::append(const AppendBatch& batch) {
+Result<void> check(const AppendBatch& batch) {
+  if (batch.source.empty()) return fail(ErrorCode::kInvalidArgument, "store: a batch needs its source");
   for (const AppendEntry& entry : batch.entries) {
     const bool needs_rule =
         entry.outcome == ResourceOutcome::kFiltered || entry.outcome == ResourceOutcome::kQuarantined;
-    if (batch.source.empty() || entry.type.empty() || entry.id.empty() ||
-        (needs_rule && entry.outcome_rule.empty())) {
-      return fail(ErrorCode::kInvalidArgument,
-                  "store: an entry needs source, type and id, an outcome its rule");
+    if (entry.type.empty() || entry.id.empty() || (needs_rule && entry.outcome_rule.empty())) {
+      return fail(ErrorCode::kInvalidArgument, "store: an entry needs type and id, an outcome its rule");
     }
   }
-  if (batch.source.empty()) return fail(ErrorCode::kInvalidArgument, "store: a batch needs its source");
+  return {};
+}
+
+}  // namespace
+
+Result<AppendResult> Engine::append(const AppendBatch& batch) {
+  TRY_VOID(check(batch));
   if (writer_ != nullptr) collectSamples(batch);
   const Prepared prepared = prepare(batch, codec_, options_.max_raw_bytes);
   AppendResult result;
@@ -408,6 +446,27 @@ Result<AppendResult> Engine::append(const AppendBatch& batch) {
   }));
   FAULT_POINT("store.append.after_commit");
   return result;
+}
+
+Result<std::uint64_t> Engine::place(const AppendBatch& batch) {
+  TRY_VOID(check(batch));
+  if (!batch.rejects.empty() || !batch.cursors.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "store: placing moves resources only");
+  }
+  for (const AppendEntry& entry : batch.entries) {
+    if (entry.operation != Operation::kUpsert)
+      return fail(ErrorCode::kInvalidArgument, "store: a delete cannot be placed");
+  }
+  const Prepared prepared = prepare(batch, codec_, options_.max_raw_bytes);
+  AppendResult unused;
+  std::uint64_t moved = 0;
+  const Instant at = now();
+  TRY_VOID(write([&](WriterState& state) -> Result<void> {
+    TRY_ASSIGN(moved, Appender(state, batch, prepared, at, options_.max_raw_bytes, unused).move());
+    FAULT_POINT("store.place.before_commit");
+    return {};
+  }));
+  return moved;
 }
 
 // A dictionary is made durable before the first body that needs it.
@@ -448,8 +507,8 @@ Result<std::uint64_t> Engine::readJournal(std::uint64_t after, std::size_t limit
   TRY_ASSIGN(const Readers::Lease database, readers_.take());
   Rows rows = database->query(
       "SELECT j.seq, j.operation, n.text, t.text, r.resource_id, j.version_id, j.last_updated, "
-      "coalesce(s.subject_key, ''), j.hash_high, j.hash_low, j.received_at, r.seq = j.seq, r.outcome, "
-      "j.body_seq "
+      "coalesce(s.subject_key, ''), j.hash_high, j.hash_low, j.received_at, r.seq = j.seq, CASE WHEN r.used_seq = "
+      "r.seq THEN 1 ELSE r.outcome END, j.body_seq "
       "FROM journal j CROSS JOIN resource r ON r.id = j.resource_id CROSS JOIN name n ON n.id = j.source_id "
       "CROSS JOIN name t ON t.id = r.type_id LEFT JOIN subject s ON s.id = j.subject_id WHERE j.seq > ? "
       "ORDER BY j.seq LIMIT ?",

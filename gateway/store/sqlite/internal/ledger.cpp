@@ -231,11 +231,10 @@ Result<std::uint64_t> Engine::readOutcomes(const OutcomeFilter& filter, std::uin
   Rows rows = database->query(
       "SELECT r.id, r.source_id, r.type_id, r.resource_id, coalesce(s.subject_key, ''), r.rule_id, r.reason, "
       "r.seq, "
-      "r.outcome FROM resource r LEFT JOIN subject s ON s.id = r.subject_id WHERE r.id > ?1 AND r.seq > 0 "
-      "AND (?2 = 0 "
+      "CASE WHEN r.used_seq = r.seq THEN 1 ELSE r.outcome END AS stands FROM resource r LEFT JOIN subject s ON "
+      "s.id = r.subject_id WHERE r.id > ?1 AND r.seq > 0 AND (?2 = 0 "
       "OR r.source_id = ?2) AND (?3 = 0 OR r.type_id = ?3) AND (?4 = 0 OR r.rule_id = ?4) AND CASE WHEN ?5 < "
-      "0 THEN "
-      "r.outcome IN (2, 3) ELSE r.outcome = ?5 END ORDER BY r.id LIMIT ?6",
+      "0 THEN stands IN (2, 3) ELSE stands = ?5 END ORDER BY r.id LIMIT ?6",
       after, names_.find(filter.source), names_.find(filter.type), names_.find(filter.rule),
       filter.outcome ? static_cast<int>(*filter.outcome) : -1, static_cast<std::uint64_t>(limit));
   for (;;) {

@@ -79,9 +79,17 @@ class Committer {
       collections_.push_back(id);
     }
     TRY_VOID(loadPresent());
+    TRY_VOID(locateAll());
+    if (projection_.refuse_conflicts && !result_.conflicts.empty()) {
+      result_.refused = true;
+      return {};
+    }
+    result_.conflicts.clear();
     for (std::size_t index = 0; index < projection_.rows.size(); ++index) TRY_VOID(place(index));
     for (std::size_t index = 0; index < projection_.quarantined.size(); ++index) {
-      TRY_VOID(quarantine(projection_.quarantined[index], prepared_.quarantined[index], false));
+      const QuarantinedRow& row = projection_.quarantined[index];
+      TRY_VOID(quarantine(row, prepared_.quarantined[index], row.key_held));
+      if (row.key_held) TRY_VOID(lookAgainIfFree(row.row, prepared_.quarantined[index].key_hash));
     }
     for (const Present& row : present_) {
       if (!row.matched && !row.deleted) TRY_VOID(vanish(row));
@@ -89,10 +97,8 @@ class Committer {
     for (const auto& [hash, id] : old_quarantine_) {
       TRY_VOID(database_.run("DELETE FROM quarantine WHERE id = ?", id));
     }
-    for (const ResourceOutcomeEntry& outcome : projection_.outcomes) {
-      TRY_ASSIGN(const bool recorded, recordOutcome(state_, source_, projection_.lease.source, outcome));
-      static_cast<void>(recorded);
-    }
+    for (const ResourceOutcomeEntry& outcome : projection_.outcomes) TRY_VOID(record(outcome));
+    for (const ResourceVersion& version : projection_.used) TRY_VOID(recordUse(version));
     return settle();
   }
 
@@ -166,21 +172,45 @@ class Committer {
     return last_id;
   }
 
+  // Where a row's key is now: with this subject, with another one, or nowhere.
+  struct Place {
+    std::int64_t collection = 0, table = 0;
+    std::optional<Present> elsewhere;
+  };
+
+  Result<Place> locate(const ProjectedRow& row, std::int64_t key_hash) {
+    Place place;
+    TRY_ASSIGN(place.collection, internCached(row.collection, last_collection_, last_collection_id_));
+    TRY_ASSIGN(place.table, internCached(row.table, last_table_, last_table_id_));
+    if (findPresent(place.collection, place.table, row.key, key_hash) == nullptr) {
+      TRY_ASSIGN(place.elsewhere, findElsewhere(place.collection, place.table, row.key, key_hash));
+    }
+    return place;
+  }
+
+  Result<void> locateAll() {
+    places_.reserve(projection_.rows.size());
+    for (std::size_t index = 0; index < projection_.rows.size(); ++index) {
+      TRY_ASSIGN(Place place, locate(projection_.rows[index], prepared_.rows[index].key_hash));
+      if (place.elsewhere && !place.elsewhere->deleted)
+        result_.conflicts.push_back(static_cast<std::uint32_t>(index));
+      places_.push_back(std::move(place));
+    }
+    return {};
+  }
+
   Result<void> place(std::size_t index) {
     const ProjectedRow& row = projection_.rows[index];
     const PreparedRow& made = prepared_.rows[index];
-    TRY_ASSIGN(const std::int64_t collection,
-               internCached(row.collection, last_collection_, last_collection_id_));
-    TRY_ASSIGN(const std::int64_t table, internCached(row.table, last_table_, last_table_id_));
+    const auto& [collection, table, other] = places_[index];
     Present* old = findPresent(collection, table, row.key, made.key_hash);
     if (old != nullptr && old->matched) return conflict(index);
     if (old == nullptr) {
-      TRY_ASSIGN(const std::optional<Present> other,
-                 findElsewhere(collection, table, row.key, made.key_hash));
       if (other && !other->deleted) return conflict(index);
       if (!other) return insert(row, made, collection, table);
       // The key was withdrawn with another subject and comes back with this one.
       TRY_VOID(change(row, made, *other));
+      remember(other->id, collection, table, row.key, made.key_hash);
       ++result_.inserted;
       return {};
     }
@@ -232,20 +262,25 @@ class Committer {
         made.key_hash, collection, table, row.key, subject_, made.hash.high, made.hash.low, made.side_hash,
         row.period, now_, Blob{row.cells}, Blob{row.issues}, Blob{row.lineage}));
     const auto id = static_cast<std::int64_t>(database_.lastId());
-    // Rows of this projection count for later ones in it.
-    Present& added = present_.emplace_back();
-    added.id = id;
-    added.collection = collection;
-    added.table = table;
-    added.key = row.key;
-    added.matched = true;
-    by_key_.emplace(made.key_hash, present_.size() - 1);
+    remember(id, collection, table, row.key, made.key_hash);
     ++result_.inserted;
     for (const std::int64_t destination : state_.destinations[collection]) {
       TRY_VOID(database_.run("INSERT INTO delivery VALUES(?,?,?,0,1,0,0,0,0,'')", destination, id, subject_));
       state_.change.pending = true;
     }
     return {};
+  }
+
+  // Rows of this projection count for later ones in it.
+  void remember(std::int64_t id, std::int64_t collection, std::int64_t table, std::string_view key,
+                std::int64_t key_hash) {
+    Present& added = present_.emplace_back();
+    added.id = id;
+    added.collection = collection;
+    added.table = table;
+    added.key = key;
+    added.matched = true;
+    by_key_.emplace(key_hash, present_.size() - 1);
   }
 
   Result<void> change(const ProjectedRow& row, const PreparedRow& made, const Present& old) {
@@ -377,11 +412,45 @@ class Committer {
         Blob{row.row.lineage});
   }
 
+  // The holder of the key may have gone since the caller was refused it.
+  Result<void> lookAgainIfFree(const ProjectedRow& row, std::int64_t key_hash) {
+    TRY_ASSIGN(const Place place, locate(row, key_hash));
+    if (!place.elsewhere || place.elsewhere->deleted) key_is_free_ = true;
+    return {};
+  }
+
+  Result<void> record(const ResourceOutcomeEntry& entry) {
+    const bool needs_rule =
+        entry.outcome == ResourceOutcome::kFiltered || entry.outcome == ResourceOutcome::kQuarantined;
+    if (needs_rule && entry.rule.empty()) {
+      return fail(ErrorCode::kInvalidArgument, "store: a filtered or quarantined resource needs its rule");
+    }
+    const std::int64_t type = state_.names.find(entry.type);
+    if (type < 0) return {};
+    TRY_ASSIGN(const std::int64_t rule, state_.names.intern(database_, entry.rule));
+    return database_.run(
+        "UPDATE resource SET outcome = ?, rule_id = ?, reason = ? WHERE key_hash = ? AND source_id = ? AND "
+        "type_id = ? AND resource_id = ? AND seq = ?",
+        static_cast<int>(entry.outcome), rule, entry.reason,
+        resourceKeyHash(projection_.lease.source, entry.type, entry.id), source_, type, entry.id, entry.seq);
+  }
+
+  Result<void> recordUse(const ResourceVersion& version) {
+    const std::int64_t type = state_.names.find(version.type);
+    if (type < 0) return {};
+    return database_.run(
+        "UPDATE resource SET used_seq = seq WHERE key_hash = ? AND source_id = ? AND type_id = ? AND "
+        "resource_id = ? AND seq = ?",
+        resourceKeyHash(projection_.lease.source, version.type, version.id), source_, type, version.id,
+        version.seq);
+  }
+
   // Out of the queue, unless it changed since the lease was taken; then to its end.
   Result<void> settle() {
     TRY_ASSIGN(const std::int64_t generation,
                database_.integer(-1, "SELECT generation FROM subject WHERE id = ?", subject_));
-    result_.still_dirty = generation != static_cast<std::int64_t>(projection_.lease.generation);
+    result_.still_dirty =
+        key_is_free_ || generation != static_cast<std::int64_t>(projection_.lease.generation);
     if (result_.still_dirty) {
       TRY_VOID(database_.run(
           "UPDATE subject SET queue_position = ?, not_before = 0, attempts = 0, reason = '' WHERE id = ?",
@@ -415,6 +484,8 @@ class Committer {
   std::unordered_multimap<std::int64_t, std::size_t> by_key_;  // key hash → index in present_
   std::unordered_multimap<ContentHash, std::int64_t, HashOfHash> old_quarantine_;
   std::unordered_set<std::int64_t> quarantined_keys_;  // key hashes
+  std::vector<Place> places_;                          // as Projection::rows
+  bool key_is_free_ = false;
   std::string_view last_collection_, last_table_;
   std::int64_t last_collection_id_ = 0, last_table_id_ = 0;
 };
@@ -439,15 +510,6 @@ Result<void> check(std::span<const Projection> projections) {
   return {};
 }
 
-Result<void> checkOutcome(const ResourceOutcomeEntry& entry) {
-  const bool needs_rule =
-      entry.outcome == ResourceOutcome::kFiltered || entry.outcome == ResourceOutcome::kQuarantined;
-  if (needs_rule && entry.rule.empty()) {
-    return fail(ErrorCode::kInvalidArgument, "store: a filtered or quarantined resource needs its rule");
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<void> wakeDuplicates(WriterState& state, std::int64_t key_hash) {
@@ -463,25 +525,6 @@ Result<void> wakeDuplicates(WriterState& state, std::int64_t key_hash) {
   }
   for (const std::int64_t subject : subjects) TRY_VOID(markSubjectDirty(state, subject));
   return {};
-}
-
-Result<bool> recordOutcome(WriterState& state, std::int64_t source, std::string_view source_name,
-                           const ResourceOutcomeEntry& entry) {
-  TRY_VOID(checkOutcome(entry));
-  if (!entry.source.empty()) {
-    source_name = entry.source;
-    source = state.names.find(source_name);
-  }
-  const std::int64_t type = state.names.find(entry.type);
-  if (source < 0 || type < 0) return false;
-  TRY_ASSIGN(const std::int64_t rule, state.names.intern(state.database, entry.rule));
-  TRY_VOID(state.database.run(
-      "UPDATE resource SET outcome = ?, rule_id = ?, reason = ? WHERE key_hash = ? AND source_id = ? AND "
-      "type_id = ? "
-      "AND resource_id = ? AND seq = ?",
-      static_cast<int>(entry.outcome), rule, entry.reason, resourceKeyHash(source_name, entry.type, entry.id),
-      source, type, entry.id, entry.seq));
-  return state.database.changes() > 0;
 }
 
 Result<std::vector<ProjectionResult>> Engine::commitProjections(std::span<const Projection> projections) {
@@ -500,20 +543,6 @@ Result<std::vector<ProjectionResult>> Engine::commitProjections(std::span<const 
   }));
   FAULT_POINT("store.commit_projection.after_commit");
   return results;
-}
-
-Result<std::uint64_t> Engine::setOutcomes(std::span<const ResourceOutcomeEntry> outcomes) {
-  std::uint64_t recorded = 0;
-  TRY_VOID(write([&](WriterState& state) -> Result<void> {
-    recorded = 0;
-    for (const ResourceOutcomeEntry& entry : outcomes) {
-      TRY_ASSIGN(const bool done, recordOutcome(state, state.names.find(entry.source), entry.source, entry));
-      recorded += done ? 1 : 0;
-    }
-    FAULT_POINT("store.set_outcomes.before_commit");
-    return {};
-  }));
-  return recorded;
 }
 
 }  // namespace tributary::store::sqlite

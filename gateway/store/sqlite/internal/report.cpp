@@ -74,9 +74,10 @@ class Counter {
         }));
     TRY_VOID(each(
         database_.query(
-            "SELECT r.source_id, r.outcome, r.rule_id, count(*), sum(r.outcome = 0 AND (r.subject_id = 0 OR "
-            "s.queue_position IS NOT NULL)), min(r.reason) FROM resource r LEFT JOIN subject s ON s.id = r.subject_id "
-            "WHERE r.seq > 0 GROUP BY r.source_id, r.outcome, r.rule_id"),
+            "SELECT r.source_id, CASE WHEN r.used_seq = r.seq THEN 1 ELSE r.outcome END AS stands, r.rule_id, "
+            "count(*), sum(r.outcome = 0 AND r.used_seq <> r.seq AND (r.subject_id = 0 OR s.queue_position IS "
+            "NOT NULL)), min(r.reason) FROM resource r LEFT JOIN subject s ON s.id = r.subject_id WHERE r.seq > 0 "
+            "GROUP BY r.source_id, stands, r.rule_id"),
         [&](const Rows& rows) {
           SourceCounts& counts = result_.sources[names_.text(rows->integer(0))];
           const std::uint64_t count = rows->number(3);

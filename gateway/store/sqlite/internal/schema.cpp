@@ -124,6 +124,12 @@ CREATE TABLE receipt(id INTEGER PRIMARY KEY, destination_id INTEGER NOT NULL, re
 CREATE TABLE audit(seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
   target TEXT NOT NULL, detail TEXT NOT NULL, hash BLOB NOT NULL);
 )sql",
+    R"sql(
+-- The version that rows of other subjects were made with: while it is current the resource is delivered, whatever
+-- `outcome` says of the rows of its own subject.
+ALTER TABLE resource ADD COLUMN used_seq INTEGER NOT NULL DEFAULT 0;
+UPDATE resource SET used_seq = seq WHERE subject_id = 0 AND outcome = 1;
+)sql",
 };
 
 Result<std::int64_t> foundVersion(Database& database) {
