@@ -62,7 +62,7 @@ struct Projection {
   std::span<const Row> rows;                  // good and quarantined ones, tables in order
   std::span<const RowIssue> issues;           // grouped by row; those of no row at the end
   std::span<const ResourceOutcome> outcomes;  // one for each subject input, in order
-  std::span<const std::uint32_t> shared_rows;  // of each shared input: good rows it gave something to
+  std::span<const std::uint32_t> shared_rows = {};  // of each shared input: good rows it gave something to
 };
 
 // A row that is there already: made elsewhere, or written down to try the rules.

@@ -91,6 +91,13 @@ void Workbench::addText(std::string_view json, const std::string& name, std::uin
     return;
   }
   held.subject = subject_of_(held.document);
+  // Here all of the provider's own are one subject, so what adds to another resource's row is among them.
+  if (!held.subject.starts_with("Patient/") && addsToAnother(held.document.resourceType())) held.subject.clear();
+}
+
+bool Workbench::addsToAnother(std::string_view type) const {
+  const auto known = collection_->providerResources();
+  return std::any_of(known.begin(), known.end(), [&](const ProviderResource& one) { return one.type == type && !one.with.empty(); });
 }
 
 void Workbench::addBundle(const BenchResource& bundle) {

@@ -62,6 +62,7 @@ class Workbench {
 
  private:
   void addBundle(const BenchResource& bundle);
+  bool addsToAnother(std::string_view type) const;
 
   std::shared_ptr<const Collection> collection_;
   SubjectOf subject_of_;

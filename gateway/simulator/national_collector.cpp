@@ -20,10 +20,12 @@ namespace {
 struct HeldRow {
   std::string row;  // canonical JSON
   std::string submission;
+  std::uint64_t copies = 1;  // of a table without a key: rows that are alike are several
 };
 
 struct HeldTable {
   std::unordered_map<std::string, HeldRow> rows;  // by key
+  std::uint64_t more_copies = 0;                  // beyond the first of each row
   std::unordered_map<std::string, std::uint32_t>
       parents;  // value of the field children refer to -> rows that have it
 };
@@ -95,7 +97,8 @@ struct NationalCollector::Impl {
   void takeRows(const Checked& t, const std::string& submission, const std::string& start,
                 const std::string& end, Verdict& v);
   void keep(const NationalTable& model, const std::vector<std::string>& cells, const std::string& submission,
-            HeldTable& mine, TableTally& tally);
+            bool of_window, HeldTable& mine, TableTally& tally);
+  void checkLinks(const Checked& t, Verdict& v);
   void takeDeletes(const Checked& t, Verdict& v);
   void release(HeldTable& table, const NationalTable& model, const std::vector<std::string>& cells) const;
 };
@@ -219,21 +222,49 @@ void NationalCollector::Impl::takeRows(const Checked& t, const std::string& subm
     }
     ++tally.accepted;
     ++summary.accepted;
-    keep(model, cells, submission, mine, tally);
+    keep(model, cells, submission, !start.empty(), mine, tally);
   }
 }
 
 void NationalCollector::Impl::keep(const NationalTable& model, const std::vector<std::string>& cells,
-                                   const std::string& submission, HeldTable& mine, TableTally& tally) {
+                                   const std::string& submission, bool of_window, HeldTable& mine,
+                                   TableTally& tally) {
   std::string row = canonical(model, cells);
   auto [it, fresh] = mine.rows.try_emplace(keyOf(model, cells));
   if (fresh) {
     if (model.primary_key) ++mine.parents[cells[model.key[0]]];
+  } else if (model.key.empty() && model.code != "CYP000" &&
+             (it->second.submission == submission || !of_window)) {
+    // Another row that is alike: in one file, or in a flow of changes. (What was sent twice by mistake shows in
+    // the count of rows held.) A file of a window states its rows anew.
+    ++it->second.copies;
+    ++mine.more_copies;
+    it->second.submission = submission;
+    return;
   } else if (it->second.row == row && it->second.submission != submission && model.code != "CYP000") {
     ++tally.repeated;
     ++summary.repeated;
   }
+  mine.more_copies -= it->second.copies - 1;
   it->second = HeldRow{std::move(row), submission};
+}
+
+// When the whole file is taken: what a row names may stand in a later table of it.
+void NationalCollector::Impl::checkLinks(const Checked& t, Verdict& v) {
+  if (t.table->links.empty()) return;
+  std::set<std::uint64_t> rejected;
+  for (const RowFinding& finding : v.findings) {
+    if (finding.table == t.table->code && finding.rejected && !finding.is_delete) rejected.insert(finding.row_number);
+  }
+  for (std::size_t n = 0; n < t.upserts.size(); ++n) {
+    for (const NationalLink& link : t.table->links) {
+      const std::string& cell = t.upserts[n][link.field];
+      if (cell.empty() || held[link.table].parents.contains(cell) || rejected.contains(n + 1)) continue;
+      v.findings.push_back({t.table->code, n + 1, false, false, "NAT-LINK", t.table->fields[link.field].name,
+                            "no row of " + link.table + " has it"});
+      ++summary.findings["NAT-LINK"];
+    }
+  }
 }
 
 void NationalCollector::Impl::takeDeletes(const Checked& t, Verdict& v) {
@@ -254,7 +285,12 @@ void NationalCollector::Impl::takeDeletes(const Checked& t, Verdict& v) {
       continue;
     }
     release(mine, model, t.deletes[n]);
-    mine.rows.erase(it);
+    if (it->second.copies > 1) {
+      --it->second.copies;
+      --mine.more_copies;
+    } else {
+      mine.rows.erase(it);
+    }
     ++tally.accepted;
     ++tally.deleted;
     ++summary.accepted;
@@ -304,6 +340,7 @@ Verdict NationalCollector::receive(std::string_view content, const std::string& 
         if (t.table == &model) impl_->takeRows(t, v.submission_id, start, end, v);
       }
     }
+    for (const Checked& t : tables) impl_->checkLinks(t, v);
     impl_->summary.rows += v.rows;
   } else {
     ++impl_->summary.files_rejected;
@@ -317,7 +354,7 @@ NationalSummary NationalCollector::summary() const {
   NationalSummary s = impl_->summary;
   for (auto& [code, tally] : s.tables) {
     const auto it = impl_->held.find(code);
-    tally.current = it == impl_->held.end() ? 0 : it->second.rows.size();
+    tally.current = it == impl_->held.end() ? 0 : it->second.rows.size() + it->second.more_copies;
   }
   return s;
 }
@@ -329,7 +366,7 @@ std::vector<std::string> NationalCollector::rows(const std::string& table) const
   if (model == nullptr) return out;
   const auto it = impl_->held.find(model->code);
   if (it == impl_->held.end()) return out;
-  for (const auto& [key, row] : it->second.rows) out.push_back(row.row);
+  for (const auto& [key, row] : it->second.rows) out.insert(out.end(), row.copies, row.row);
   std::sort(out.begin(), out.end());
   return out;
 }

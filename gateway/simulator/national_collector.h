@@ -16,7 +16,7 @@ struct TableTally {
   std::uint64_t received = 0;  // rows in files that were read, deletes included
   std::uint64_t accepted = 0, rejected = 0, warned = 0;
   std::uint64_t deleted = 0;   // accepted deletes
-  std::uint64_t repeated = 0;  // upserts of a row that is held with the same content: delivered twice
+  std::uint64_t repeated = 0;  // upserts of a row with a key that is held with the same content: delivered twice
   std::uint64_t current = 0;   // rows held now
 };
 

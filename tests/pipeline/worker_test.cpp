@@ -238,6 +238,16 @@ TEST_F(WorkerTest, GroupSessionsAndAnonymousAssessmentsFollowChangesAndDeletes) 
   EXPECT_EQ(reconciled().sources.at("epr").deleted, 3U);
 }
 
+TEST_F(WorkerTest, AnonymousAssessmentsThatAreAlikeAreARowEach) {
+  take({selfAssessment("s", 30), selfAssessment("t", 30)});
+  work();
+  EXPECT_EQ(rows("CYP613AnonSelfAssessment").size(), 2U);
+  remove("Observation", "s");
+  work();
+  EXPECT_EQ(rows("CYP613AnonSelfAssessment").size(), 1U);
+  EXPECT_EQ(reconciled().quarantined_rows, 0U);
+}
+
 TEST_F(WorkerTest, TheSecondHolderOfAStaffIdentifierTakesItsPlaceWhenTheFirstGoes) {
   take({practitioner("p", "W1", "PH11111E")});
   work();

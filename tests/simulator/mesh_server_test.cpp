@@ -358,6 +358,37 @@ TEST_F(NationalTest, SeesWhatComesTwice) {
   EXPECT_EQ(gone.rejected_rows, 1U);
 }
 
+TEST_F(NationalTest, StaffWithoutARowAreAWarning) {
+  constexpr const char* kSession =
+      R"("GroupSessionID":"G1","GroupSession_Date":"2026-11-02","OrgID_Commissioner":"99Z","CareProfessionalID_Local":"W1")";
+  const std::string session = R"({"table":"CYP301","upserts":1,"deletes":0})";
+  const Verdict lone = collector.receive(line("CYP301", 1, kSession) + manifest("a", session), "a.ndjson", "a");
+  ASSERT_EQ(lone.findings.size(), 1U);
+  EXPECT_EQ(lone.findings[0].code, "NAT-LINK");
+  EXPECT_FALSE(lone.findings[0].rejected);
+  const Verdict whole = collector.receive(line("CYP301", 1, kSession) + line("CYP901", 1, R"("CareProfessionalID_Local":"W1")") +
+                                              manifest("b", session + R"(,{"table":"CYP901","upserts":1,"deletes":0})"),
+                                          "b.ndjson", "b");
+  EXPECT_TRUE(whole.findings.empty());
+}
+
+TEST_F(NationalTest, RowsOfATableWithoutAKeyMayBeAlike) {
+  constexpr const char* kAssessment = R"("AssessmentCompletion_Date":"2026-11-02","SNOMED_ID":"1036651000000102","Score":"30")";
+  const auto held = [&] { return collector.summary().tables.at("CYP613").current; };
+  const std::string one = R"({"table":"CYP613","upserts":1,"deletes":0})";
+  collector.receive(line("CYP613", 1, kAssessment) + line("CYP613", 2, kAssessment) +
+                        manifest("a", R"({"table":"CYP613","upserts":2,"deletes":0})"),
+                    "a.ndjson", "a");
+  EXPECT_EQ(held(), 2U);
+  collector.receive(line("CYP613", 1, kAssessment) + manifest("b", one), "b.ndjson", "b");
+  EXPECT_EQ(held(), 3U);
+  EXPECT_EQ(collector.rows("CYP613").size(), 3U);
+  collector.receive(line("CYP613", 1, kAssessment, "delete") + manifest("c", R"({"table":"CYP613","upserts":0,"deletes":1})"),
+                    "c.ndjson", "c");
+  EXPECT_EQ(held(), 2U);
+  EXPECT_EQ(collector.summary().rejected, 0U);
+}
+
 TEST_F(NationalTest, RefusesFilesThatAreWrong) {
   const std::string tables = R"({"table":"CYP001","upserts":1,"deletes":0})";
   auto refused = [&, n = 0](const std::string& file) mutable {

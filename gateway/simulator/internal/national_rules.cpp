@@ -94,6 +94,10 @@ NationalModel readModel() {
       f.pilot = part[4] == "P";
       if (!part[5].empty()) wanted[table.code].emplace_back(table.fields.size(), part[5]);
       table.fields.push_back(std::move(f));
+    } else if (line[0] == 'W') {
+      auto& table = *std::find_if(model.tables.begin(), model.tables.end(),
+                                  [&](const auto& t) { return t.code == part[0]; });
+      table.links.push_back({static_cast<std::size_t>(table.column(part[1])), std::string(part[2])});
     } else if (line[0] == 'L') {
       auto& codes = model.lists[std::string(part[0])];
       for (const std::string_view code : split(part[1], ' ')) codes.emplace(code);

@@ -19,6 +19,12 @@ struct NationalField {
   const std::set<std::string, std::less<>>* codes = nullptr;
 };
 
+// A value that should be a key of another table; a warning where it is not.
+struct NationalLink {
+  std::size_t field = 0;
+  std::string table;
+};
+
 struct NationalTable {
   std::string code, physical_name;
   std::vector<NationalField> fields;
@@ -26,6 +32,7 @@ struct NationalTable {
   bool primary_key = false;      // one field that is unique in a file
   std::string parent;            // table code
   std::size_t parent_field = 0;  // of this table; the parent's key field has the same name
+  std::vector<NationalLink> links;
   int column(std::string_view name) const;
 };
 
