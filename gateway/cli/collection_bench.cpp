@@ -1,8 +1,10 @@
 #include "cli/collection_bench.h"
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <cstdio>
 
+#include "collection/aggregations.h"
 #include "collection/mapping_test.h"
 
 namespace tributary::cli {
@@ -76,6 +78,24 @@ std::unique_ptr<collection::Workbench> requireResources(
                  issue.text.c_str());
   }
   return bench;
+}
+
+void addCountingDay(CLI::App& command, std::string& day) {
+  command.add_option("--at", day,
+                     "count aggregate tables at the latest day of their calendar that is this day (2026-11-19) or before; default: today");
+}
+
+std::string countingDay(const collection::Collection& collection, const std::string& given) {
+  if (given.empty()) return collection::civilDayOf(collection, std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()));
+  const auto counted = collection::aggregateTables(collection);
+  for (std::size_t i = 0; i < counted.size(); ++i) {
+    if (given.size() == 10 && collection::occasionOn(collection, i, given)) continue;
+    failWith(fail(ErrorCode::kInvalidArgument, "--at: '" + given + "' is no day, such as 2026-11-19, or the calendar of " +
+                                                   collection.tables()[counted[i].table].name + " starts later")
+                 .error(),
+             kExitUsage);
+  }
+  return given;
 }
 
 void printTotals(const collection::BenchTotals& totals) {

@@ -32,6 +32,10 @@ std::shared_ptr<const collection::Collection> loadCollection(const std::filesyst
 // The files, read; what cannot be read is told on stderr.
 std::unique_ptr<collection::Workbench> requireResources(
     const CollectionInput& input, std::shared_ptr<const collection::Collection> collection);
+// The option --at, and the day that it means: today when it is not given. A day that is none ends the process.
+void addCountingDay(CLI::App& command, std::string& day);
+std::string countingDay(const collection::Collection& collection, const std::string& given);
+
 void printTotals(const collection::BenchTotals& totals);
 
 }  // namespace tributary::cli

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/collection_bench.h"
+#include "collection/aggregations.h"
 
 namespace tributary::cli {
 namespace {
@@ -58,6 +59,17 @@ void count(const Collection& collection, const Projection& projection, std::vect
   }
 }
 
+void count(const std::vector<collection::Aggregations::Counted>& all, std::vector<TableCount>& counts) {
+  for (const auto& counted : all) {
+    TableCount& table = counts[counted.table];
+    for (const auto& row : counted.result.rows) {
+      ++table.rows;
+      table.quarantined += row.good ? 0 : 1;
+      for (std::size_t f = 0; f < row.cells.size(); ++f) table.fields[f].filled += row.cells[f].empty() ? 0 : 1;
+    }
+  }
+}
+
 void print(const Collection& collection, const std::vector<TableCount>& counts) {
   std::size_t sent = 0, filled = 0;
   for (std::size_t t = 0; t < counts.size(); ++t) {
@@ -89,19 +101,25 @@ void print(const Collection& collection, const std::vector<TableCount>& counts) 
   std::printf("\ncoverage: %zu of %zu fields filled at least once\n", filled, sent);
 }
 
-void coverage(const CollectionInput& input) {
+void coverage(const CollectionInput& input, const std::string& at) {
   const auto collection = requireCollection(input);
   const auto bench = requireResources(input, collection);
   std::vector<TableCount> counts(collection->tables().size());
   for (std::size_t t = 0; t < counts.size(); ++t)
     counts[t].fields.resize(collection->tables()[t].fields.size());
+  collection::Aggregations aggregations(collection, countingDay(*collection, at));
   collection::ProjectOptions options;
   options.lineage = false;
   const auto totals =
       bench->project([&](const std::string&, std::span<const collection::BenchResource* const>,
-                         const Projection& projection) { count(*collection, projection, counts); },
+                         const Projection& projection) {
+                       count(*collection, projection, counts);
+                       aggregations.add(projection);
+                     },
                      options);
   if (!totals) failWith(totals.error());
+  count(aggregations.finish(), counts);
+  std::printf("%s\n", std::string(collection->title()).c_str());
   print(*collection, counts);
   printTotals(*totals);
 }
@@ -110,10 +128,12 @@ void coverage(const CollectionInput& input) {
 
 void addCoverageCommand(CLI::App& root) {
   auto input = std::make_shared<CollectionInput>();
+  auto at = std::make_shared<std::string>();
   CLI::App* const command = root.add_subcommand(
       "coverage", "Show which national fields FHIR resources fill, and which codes do not fit");
   addCollectionOptions(*command, *input);
-  command->callback([input] { coverage(*input); });
+  addCountingDay(*command, *at);
+  command->callback([input, at] { coverage(*input, *at); });
 }
 
 }  // namespace tributary::cli

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "cli/collection_bench.h"
+#include "collection/aggregations.h"
 
 namespace tributary::cli {
 namespace {
@@ -20,7 +21,7 @@ using collection::RowState;
 
 struct MapOptions {
   CollectionInput input;
-  std::string folder;
+  std::string folder, at;
   bool summary = false, resources = false;
 };
 
@@ -28,6 +29,7 @@ struct Collected {
   std::map<std::uint16_t, std::vector<std::vector<std::string>>> rows;  // good ones
   std::map<std::string, std::size_t> quarantined;                       // "Table: rule text" → rows
   std::map<std::string, std::size_t> warnings, refused, filtered;
+  std::vector<std::string> occasions;  // of tables that are counted
 };
 
 std::string csvCell(const std::string& text) {
@@ -51,6 +53,27 @@ void keep(const Collection& collection, const Projection& projection, Collected&
       }
     }
     if (row.state == RowState::kQuarantined && !told) ++out.quarantined["?  " + table.name];
+  }
+}
+
+// Tables that are counted over the others.
+void keepCounted(const Collection& collection, collection::Aggregations& aggregations, Collected& out) {
+  for (const auto& counted : aggregations.finish()) {
+    out.occasions.push_back(collection::describeOccasion(collection, counted));
+    auto& rows = out.rows[counted.table];
+    for (const auto& row : counted.result.rows) {
+      if (row.good) rows.push_back(row.cells);
+      bool told = false;
+      for (const Issue& issue : row.issues) {
+        const std::string text = issue.rule + "  " + issue.path + ": " + issue.text;
+        if (issue.severity == Severity::kWarning) {
+          ++out.warnings[text];
+        } else if (!std::exchange(told, true)) {
+          ++out.quarantined[text];
+        }
+      }
+    }
+    for (const Issue& note : counted.result.notes) ++out.warnings[note.rule + "  " + note.path + ": " + note.text];
   }
 }
 
@@ -111,10 +134,12 @@ void map(const MapOptions& options) {
   const auto collection = requireCollection(options.input);
   const auto bench = requireResources(options.input, collection);
   Collected collected;
+  collection::Aggregations aggregations(collection, countingDay(*collection, options.at));
   const auto totals =
       bench->project([&](const std::string&, std::span<const collection::BenchResource* const> resources,
                          const Projection& projection) {
         keep(*collection, projection, collected);
+        aggregations.add(projection);
         for (std::size_t i = 0; i < projection.outcomes.size(); ++i) {
           const auto& outcome = projection.outcomes[i];
           const std::string text = std::string(resources[i]->document.resourceType()) + "  " +
@@ -127,6 +152,9 @@ void map(const MapOptions& options) {
         }
       });
   if (!totals) failWith(totals.error());
+  keepCounted(*collection, aggregations, collected);
+  std::printf("%s\n", std::string(collection->title()).c_str());
+  for (const std::string& occasion : collected.occasions) std::printf("%s\n", occasion.c_str());
   if (!options.folder.empty()) {
     writeFiles(*collection, collected, options.folder);
   } else if (!options.summary) {
@@ -151,6 +179,7 @@ void addMapCommand(CLI::App& root) {
   CLI::App* const command = root.add_subcommand("map", "Show the national rows that FHIR resources give");
   addCollectionOptions(*command, options->input);
   command->add_option("-o,--output", options->folder, "write a CSV file a table to this folder instead");
+  addCountingDay(*command, options->at);
   command->add_flag("--summary", options->summary, "only counts");
   command->add_flag("--resources", options->resources,
                     "one line for each resource that gives no row, with the reason");

@@ -21,6 +21,7 @@ enum class Scope : std::uint8_t {
   kHeader,    // no resources: settings and the window
   kPatient,   // one patient's compartment
   kProvider,  // resources of no patient: staff, group sessions, anonymous assessments
+  kAggregate,  // no resources: counted over rows of other tables (aggregate.h)
 };
 
 // What a broken rule does (the three outcomes of a collection).

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "collection/aggregations.h"
 #include "collection/file_check.h"
 #include "collection/internal/case_file.h"
 #include "collection/internal/model.h"
@@ -103,10 +104,15 @@ class Runner {
     for (const Issue& issue : bench.issues()) difference += "  input: " + issue.text + "\n";
     ProjectOptions options;
     options.window = given.window ? &*given.window : nullptr;
+    Aggregations aggregations(collection_, given.day);
     TRY_ASSIGN(const BenchTotals totals,
                bench.project([&](const std::string&, std::span<const BenchResource* const>,
-                                 const Projection& p) { keep(p, Reached::kByResources, seen); },
+                                 const Projection& p) {
+                               keep(p, Reached::kByResources, seen);
+                               aggregations.add(p);
+                             },
                              options));
+    for (const auto& counted : aggregations.finish()) keepCounted(counted, seen);
     if (totals.unaccounted != 0)
       difference += "  " + std::to_string(totals.unaccounted) + " resources are not accounted for\n";
     return {};
@@ -210,6 +216,24 @@ class Runner {
     seen.issues.push_back({rule, at, std::string(gradeName(grade))});
     const auto found = report_.coverage.rules.find(rule);
     if (found != report_.coverage.rules.end()) found->second = std::max(found->second, how);
+  }
+
+  void keepCounted(const Aggregations::Counted& counted, CaseOutput& seen) {
+    const Table& table = collection_->tables()[counted.table];
+    for (const AggregateRow& row : counted.result.rows) {
+      CaseCells cells;
+      for (std::size_t f = 0; f < row.cells.size(); ++f) {
+        if (!row.cells[f].empty()) cells.emplace(table.fields[f].name, row.cells[f]);
+      }
+      (row.good ? seen.rows : seen.quarantined)[table.name].push_back(std::move(cells));
+      for (const Issue& issue : row.issues) {
+        complain(issue.rule, issue.path,
+                 issue.severity == Severity::kWarning ? Grade::kWarning : Grade::kRejectRecord,
+                 Reached::kByResources, seen);
+      }
+    }
+    for (const Issue& note : counted.result.notes)
+      complain(note.rule, note.path, Grade::kWarning, Reached::kByResources, seen);
   }
 
   const MappingTestInput& input_;

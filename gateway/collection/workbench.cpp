@@ -100,13 +100,44 @@ bool Workbench::addsToAnother(std::string_view type) const {
   return std::any_of(known.begin(), known.end(), [&](const ProviderResource& one) { return one.type == type && !one.with.empty(); });
 }
 
+// Entries refer to each other by fullUrl (FHIR R4 3.1.0.11.2): what is a URN there becomes Type/id, as when the gateway takes a
+// Bundle in.
 void Workbench::addBundle(const BenchResource& bundle) {
-  for (const fhir::BundleEntry& entry : fhir::Bundle(bundle.document)) {
+  const fhir::Document& document = bundle.document;
+  std::map<std::string, std::string, std::less<>> urns;
+  for (const fhir::BundleEntry& entry : fhir::Bundle(document)) {
+    if (entry.resource == fhir::kNoNode || !entry.full_url.starts_with("urn:")) continue;
+    const fhir::NodeIndex id = document.member(entry.resource, "id"), type = document.member(entry.resource, "resourceType");
+    if (type == fhir::kNoNode) continue;
+    const std::string_view own = id == fhir::kNoNode ? entry.full_url.substr(entry.full_url.rfind(':') + 1) : document.scalar(id);
+    urns.emplace(entry.full_url, std::string(document.scalar(type)) + "/" + std::string(own));
+  }
+  const fhir::NameId reference = fhir::findName("reference");
+  for (const fhir::BundleEntry& entry : fhir::Bundle(document)) {
     if (entry.resource == fhir::kNoNode) continue;
-    const fhir::Node& node = bundle.document[entry.resource];
-    const fhir::Position position = bundle.document.position(entry.resource);
-    addText(bundle.document.text().substr(node.offset, node.length), bundle.file, position.line,
-            position.offset);
+    const fhir::Node& node = document[entry.resource];
+    const fhir::Position position = document.position(entry.resource);
+    const std::string_view text = document.text().substr(node.offset, node.length);
+    std::string rewritten;
+    std::size_t done = 0;
+    if (!urns.empty() && document.member(entry.resource, "id") == fhir::kNoNode && entry.full_url.starts_with("urn:uuid:")) {
+      rewritten = "{\"id\":\"" + std::string(entry.full_url.substr(9)) + "\",";
+      done = 1;
+    }
+    for (fhir::NodeIndex i = entry.resource + 1; !urns.empty() && i < node.next; ++i) {
+      if (document[i].name != reference || document[i].kind != fhir::Kind::kString) continue;
+      const auto found = urns.find(document.scalar(i));
+      if (found == urns.end()) continue;
+      const std::size_t at = document[i].offset - node.offset;
+      rewritten.append(text, done, at - done) += found->second;
+      done = at + document[i].length;
+    }
+    if (done == 0) {
+      addText(text, bundle.file, position.line, position.offset);
+    } else {
+      rewritten.append(text, done);
+      addText(rewritten, bundle.file, position.line, position.offset);
+    }
   }
 }
 

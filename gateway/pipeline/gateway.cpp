@@ -103,6 +103,7 @@ Result<void> Gateway::build(const GatewayPaths& paths) {
   }
   TRY_VOID(store_->setDestinations(destinations));
   for (const DestinationConfig& destination : config_.destinations) TRY_VOID(addDestination(destination));
+  counting_ = std::make_unique<Counting>(*store_, collection_, counters_.subjects, clock_, log_);
 
   TRY_VOID(placeAgain());
   // Another generation of the mappings: everything is projected again.
@@ -314,6 +315,7 @@ Result<void> Gateway::start() {
     for (const auto& lane : lanes_) lane_threads_.emplace_back([&lane = *lane](std::stop_token stop) { lane.run(stop); });
     const unsigned workers = config_.workers != 0 ? config_.workers : std::max(1U, std::thread::hardware_concurrency());
     for (unsigned i = 0; i < workers; ++i) worker_threads_.emplace_back([this](std::stop_token stop) { work(stop); });
+    worker_threads_.emplace_back([this](std::stop_token stop) { counting_->run(stop); });
   }
   for (const auto& source : sources_) source_threads_.emplace_back([&source = *source](std::stop_token stop) { source.run(stop); });
   for (const auto& keeper : keepers_) source_threads_.emplace_back([&keeper = *keeper](std::stop_token stop) { keeper.run(stop); });
@@ -395,11 +397,12 @@ bool Gateway::drained() const {
   if (!projected()) return false;
   if (config_.journal_only) return true;
   const auto store = store_->status();
-  return store && store->pending_rows == 0 &&
+  return counting_->idle() && store && store->pending_rows == 0 &&
          std::all_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->status().idle; });
 }
 
 void Gateway::hurry() {
+  counting_->hurry();
   for (const auto& lane : lanes_) lane->hurry();
 }
 

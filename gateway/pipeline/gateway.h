@@ -16,6 +16,7 @@
 #include "ingest/subscription/subscription_keeper.h"
 #include "net/http_server.h"
 #include "pipeline/config.h"
+#include "pipeline/counting.h"
 #include "pipeline/lane.h"
 #include "pipeline/log.h"
 #include "pipeline/shared_gate.h"
@@ -93,6 +94,7 @@ class Gateway {
   std::vector<std::unique_ptr<ingest::PushReceiver>> pushes_;
   std::vector<std::unique_ptr<ingest::SubscriptionKeeper>> keepers_;
   std::vector<std::unique_ptr<Lane>> lanes_;
+  std::unique_ptr<Counting> counting_;
   std::unique_ptr<net::HttpServer> listener_, admin_;
   ingest::Sleeper work_;                         // wakes workers
   std::vector<std::jthread> source_threads_, worker_threads_, lane_threads_;

@@ -12,6 +12,9 @@
 
 namespace tributary::store {
 
+// Subjects that no resource makes: their rows are counted over other rows. They are never dirty.
+inline constexpr std::string_view kCountedSubject = "counted/";
+
 struct Destination {
   std::string name;        // "mesh-live"
   std::string collection;  // whose rows go there

@@ -80,6 +80,9 @@ class Store {
   // `not_before`. `reason` is kept for the operator (no patient data).
   virtual Result<void> releaseSubject(const SubjectLease& lease, Instant not_before,
                                       std::string_view reason) = 0;
+  // Leases a subject of rows that are counted over other rows ("counted/…"), making it when it is new, so that commitProjections()
+  // can replace its rows. kConflict/retryable: somebody holds it.
+  virtual Result<SubjectLease> leaseCounted(std::string_view subject, Duration lease_for) = 0;
   // Marks subjects for projection again (mapping changed, replay). An empty list is every subject of the
   // source; an empty source is every source. Returns how many are dirty by it.
   virtual Result<std::uint64_t> markDirty(std::string_view source, std::span<const std::string> subjects) = 0;

@@ -28,7 +28,7 @@ class World:
     SETTINGS = {"provider": "RZZ", "submitter": "RZZ", "primary_system": "Tributary test", "commissioner": "99Z01"}
 
     def __init__(self, binary, patients=200, seed=1, simulator_args=(), source="files", linger="50ms", destination="mesh", destination_extra="",
-                 gateway_extra="", source_extra="", sim=None):
+                 gateway_extra="", source_extra="", sim=None, collection="csds/1.6", collection_extra="", settings=None):
         """`sim`: addresses that stand in for the simulator's (epr, mesh, mailbox, recipient, workflow), for outside systems."""
         self.binary = str(binary)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tributary-test-"))
@@ -42,7 +42,7 @@ class World:
         (self.drop / "in").mkdir(parents=True)
         self.admin_port, self.listen_port = free_port(), free_port()
         self.config = self.folder / "gateway.toml"
-        settings = "".join(f'{k} = "{v}"\n' for k, v in self.SETTINGS.items())
+        settings = "".join(f'{k} = "{v}"\n' for k, v in (settings or self.SETTINGS).items())
         sources = {
             "files": '[[source]]\nname = "drop"\nkind = "files"\nfolder = "drop"\n',
             "push": '[[source]]\nname = "push"\nkind = "push"\n',
@@ -56,7 +56,7 @@ class World:
         }
         self.config.write_text(
             f'[gateway]\nstate = "state"\nlisten = "127.0.0.1:{self.listen_port}"\nadmin = "127.0.0.1:{self.admin_port}"\n{gateway_extra}'
-            f'[collection]\nid = "csds/1.6"\n[collection.settings]\n{settings}'
+            f'[collection]\nid = "{collection}"\n{collection_extra}[collection.settings]\n{settings}'
             + "".join(sources[s] for s in source.split("+"))
             + f'[[destination]]\nname = "national"\nlinger = "{linger}"\n' + destinations[destination] + destination_extra)
         self.env = dict(os.environ, TEST_PASSWORD="password", TEST_KEY="TestKey")

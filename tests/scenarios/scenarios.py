@@ -13,6 +13,7 @@ import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 from world import Checks, World, closing, get  # noqa: E402
+from virtual_wards import virtual_wards  # noqa: E402
 
 
 def post(url, body, kind="application/fhir+json", method="POST"):
@@ -310,7 +311,7 @@ def provider_rows_after_kills(binary, checks):
 
 
 SCENARIOS = [search_to_mesh, both_formats, hints_and_deletes, push_and_health, bad_input, national_faults, daily_window, provider_rows,
-             provider_rows_of_an_older_journal, provider_rows_after_kills]
+             provider_rows_of_an_older_journal, provider_rows_after_kills, virtual_wards]
 
 
 def main():

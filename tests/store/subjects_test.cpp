@@ -42,6 +42,26 @@ TEST_P(StoreTest, LeaseEndsWithTimeAndWithTheProcess) {
   takeOne();
 }
 
+TEST_P(StoreTest, CountedSubjectsAreWrittenAndNeverDirty) {
+  append({patient("1", "a")});
+  const SubjectLease patient_lease = takeOne();
+  EXPECT_FALSE(commit(patient_lease, {{"T", "k", "c", "", ""}}, {}, deliveredAll(patient_lease)).lease_lost);
+  EXPECT_FALSE(store().leaseCounted("Patient/1", Duration{1000}));
+  const auto lease = store().leaseCounted("counted/T/2026-11-19", Duration{1000});
+  ASSERT_TRUE(lease);
+  EXPECT_FALSE(store().leaseCounted("counted/T/2026-11-19", Duration{1000})) << "somebody holds it";
+  EXPECT_EQ(commit(*lease, {{"S", "a|b", "7", "", ""}}).inserted, 1U);
+  const auto again = store().leaseCounted("counted/T/2026-11-19", Duration{1000});
+  ASSERT_TRUE(again);
+  EXPECT_EQ(commit(*again, {{"S", "a|b", "7", "", ""}}).unchanged, 1U);
+  EXPECT_EQ(*store().markDirty("", {}), 1U);
+  EXPECT_EQ(takeOne().subject, "Patient/1");
+  EXPECT_TRUE(store().takeDirty(9, Duration{1000})->empty());
+  EXPECT_EQ(store().reconcile()->unaccounted, 0U);
+  reopen();
+  EXPECT_TRUE(store().leaseCounted("counted/T/2026-11-19", Duration{1000})) << "a lease ends with the process";
+}
+
 TEST_P(StoreTest, ChangeWhileWorkedOnIsNotLost) {
   append({patient("1", "a")});
   for (const char* when : {"before the load", "after the load"}) {

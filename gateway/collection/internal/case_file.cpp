@@ -144,6 +144,7 @@ CaseInput readCase(const std::filesystem::path& folder, const Collection& collec
   Reporter reporter(faults);
   if (std::filesystem::exists(folder / "case.json")) {
     if (const auto file = readJson(folder / "case.json", reporter); file != nullptr) {
+      out.day = file->root()["at"].string();
       const Json window = file->root()["window"];
       if (window) out.window = {window["start"].string(), window["end"].string(), window["created"].string()};
       for (const auto& [name, value] : file->root()["settings"].members())

@@ -25,6 +25,7 @@ struct CaseOutput {
 // case.json and rows.json of a mapping test.
 struct CaseInput {
   std::optional<Window> window;
+  std::string day;  // at which aggregates are counted, "2026-11-19"; empty: they are not
   std::map<std::string, std::string> settings;
   bool file = false;
   std::vector<GivenRow> rows;  // without the header

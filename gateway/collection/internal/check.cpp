@@ -102,6 +102,7 @@ void Projector::Impl::checkSeveral(std::uint32_t row) {
     if (check.kind == RuleKind::kImplies) fine = !all(check.when) || all(check.then);
     if (check.kind == RuleKind::kDomain) fine = cell.empty() || scoreFits(check, cells[check.other], cell);
     if (check.kind == RuleKind::kCompare) fine = compares(check, cell, cells[check.other]);
+    if (check.kind == RuleKind::kSum || check.kind == RuleKind::kAtMost) fine = numbersFit(check, cells);
     if (!fine) broken(row, check, cell);
   }
   if (options_->window == nullptr) return;
@@ -136,7 +137,7 @@ void Projector::Impl::linkTable(std::uint16_t table) {
   const TablePlan& table_plan = plan.table_plans[table];
   for (std::size_t r = rowsBegin(table); r < rowsEnd(table); ++r) linkRow(static_cast<std::uint32_t>(r));
   for (std::size_t r = rowsBegin(table); r < rowsEnd(table); ++r) {
-    if (!table_plan.groups.empty() && !rows_[r].rejected) checkGroups(static_cast<std::uint32_t>(r));
+    if (!table_plan.groups.empty() && !rows_[r].rejected) checkGroups(static_cast<std::uint32_t>(r), false);
   }
   // Whoever comes later finds this table's rows here; a good row is found before a rejected one.
   for (const std::uint16_t slot : table_plan.slots) {
@@ -194,9 +195,11 @@ void Projector::Impl::checkHeldKeys() {
   }
 }
 
-// Some child row that stands by itself must name this row.
-void Projector::Impl::checkGroups(std::uint32_t row) {
+// Some child row that stands by itself must name this row. Groups that reject are checked before the children look for their
+// parents (a rejected parent takes them along), those that warn when it is known which children stand.
+void Projector::Impl::checkGroups(std::uint32_t row, bool warnings) {
   for (const GroupPlan& group : plan.table_plans[rows_[row].table].groups) {
+    if ((group.grade == Grade::kWarning) != warnings) continue;
     const Check& link = plan.table_plans[group.needs].links[group.link];
     const std::string_view key = cellsOf(rows_[row])[link.other];
     bool found = false;
@@ -206,7 +209,7 @@ void Projector::Impl::checkGroups(std::uint32_t row) {
     if (found) continue;
     RowIssue& out = report(row, group.rule, group.grade, link.other);
     out.issue.text = plan.rules[group.rule].text;
-    out.issue.remedy = "Give the patient a good " + plan.tables[group.needs].name + " row.";
+    out.issue.remedy = "Give it a good " + plan.tables[group.needs].name + " row.";
   }
 }
 

@@ -257,6 +257,9 @@ Result<Projection> Projector::Impl::project(std::span<const Input> subject, std:
   for (std::size_t t = 0; t < plan.tables.size(); ++t) {
     if (plan.tables[t].scope == options.scope) linkTable(static_cast<std::uint16_t>(t));
   }
+  for (std::uint32_t r = 0; r < rows_.size(); ++r) {
+    if (!rows_[r].rejected) checkGroups(r, true);
+  }
   periods();
   finish(options);
   return Projection{out_rows_, sorted_issues_, out_outcomes_, shared_rows_};

@@ -23,6 +23,7 @@ std::optional<std::uint16_t> indexOf(const std::vector<Field>& fields, std::stri
 std::optional<Scope> scopeOf(std::string_view text) {
   if (text == "patient") return Scope::kPatient;
   if (text == "provider") return Scope::kProvider;
+  if (text == "aggregate") return Scope::kAggregate;
   return std::nullopt;
 }
 
@@ -69,6 +70,7 @@ void Loader::load(const JsonFile& manifest, std::string_view manifest_text, cons
   checks();
   groups(root["groups"]);
   periods(root);
+  aggregates(root["aggregates"]);
   for (const Json& type : root["references"].items()) impl_.reference_types.push_back(type.string());
   std::sort(impl_.reference_types.begin(), impl_.reference_types.end());
   std::set<std::string> types(impl_.types.begin(), impl_.types.end());
@@ -140,7 +142,7 @@ void Loader::tables(const Json& root) {
     include(text);
     if (!scope)
       return reporter_.fault(manifest_->path, name, "the scope of the table is not known",
-                             "Write patient or provider.");
+                             "Write patient, provider or aggregate.");
     auto read = readModel(*file, index, impl_, reporter_);
     files_.push_back(std::move(file));
     if (!read) return;
@@ -384,6 +386,8 @@ void Loader::checks() {
           break;
         case RuleKind::kImplies:
         case RuleKind::kDomain:
+        case RuleKind::kSum:
+        case RuleKind::kAtMost:
           plan.rows.push_back(std::move(check));
           break;
         case RuleKind::kUnique:

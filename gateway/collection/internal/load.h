@@ -35,6 +35,11 @@ class Loader {
   void groups(const Json& list);
   void periods(const Json& root);
   void header(const Json& entry);
+  void aggregates(const Json& list);  // load_aggregates.cpp, with the four below
+  void aggregate(const Json& entry);
+  bool calendar(const Json& entry, CalendarPlan& plan);
+  bool tally(const Json& entry, TallyPlan& plan, std::uint16_t aggregate_table);
+  bool path(const Json& at, std::string_view text, std::uint16_t from, FieldPath& out);
   std::uint16_t table(const Json& name);
   std::uint16_t field(std::uint16_t table, const Json& name);
   std::uint16_t slot(std::uint16_t table, std::uint16_t field);

@@ -120,6 +120,15 @@ class CheckReader {
         return true;
       case RuleKind::kDistinct:
         return (c.other = fieldOf(p["by"].text())) != kNoField;
+      case RuleKind::kRange:
+        c.range_least = p["min"].integer();
+        c.range_most = p["max"].integer();
+        return true;
+      case RuleKind::kSum:
+        for (const Json& part : p["of"].items()) c.by.push_back(fieldOf(part.text()));
+        return conditions(p["when"], c.when) && std::find(c.by.begin(), c.by.end(), kNoField) == c.by.end();
+      case RuleKind::kAtMost:
+        return (c.other = fieldOf(p["other"].text())) != kNoField;
       case RuleKind::kMandatory:
       case RuleKind::kUnique:
         return true;
@@ -334,7 +343,9 @@ std::optional<Model> readModel(const JsonFile& file, std::uint16_t table, Collec
     field.sent = field.mandation != Mandation::kRemoved;
     model.table.fields.push_back(std::move(field));
   }
-  model.table.key_stated = extensionValue(root, "key-mark").text() == "stated";
+  // In a model that is assumed as a whole, the key is as much its own as everything else.
+  const std::string_view key_mark = extensionValue(root, "key-mark").text();
+  model.table.key_stated = key_mark == "stated" || key_mark == "assumed";
   std::string_view key = extensionValue(root, "key").text();
   while (!key.empty()) {
     const std::string_view name = key.substr(0, key.find(','));

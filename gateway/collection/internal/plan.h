@@ -93,6 +93,52 @@ struct HeaderCell {
   std::string text;  // value or name of the setting
 };
 
+// A cell of a row, or of the row that it names by one of its parent rules.
+struct FieldPath {
+  std::uint16_t link = kNoField;  // index into TablePlan::links; kNoField: the row's own
+  std::uint16_t field = kNoField;
+};
+
+struct PathCondition {
+  FieldPath path;
+  std::vector<std::string> in;
+};
+
+// What rows of one table add to an aggregate.
+struct TallyPlan {
+  enum class Function : std::uint8_t { kSum, kDistinct, kRows } function = Function::kRows;
+  std::uint16_t from = kNoTable;
+  std::uint16_t start = kNoField, end = kNoField;  // bounds of the row's interval; kNoField: open
+  bool always = true;                              // no interval: every row counts
+  std::vector<PathCondition> where;
+  std::vector<FieldPath> group;     // as AggregatePlan::group
+  std::uint16_t target = kNoField;  // field of the aggregate table
+  FieldPath of;                     // sum, distinct
+};
+
+// When an aggregate is taken: a civil day, and the same again every so many days.
+struct CalendarPlan {
+  std::int32_t first = 0;  // days since 1970-01-01
+  std::int32_t every = 1;
+  std::string at = "00:00:00";
+  std::int32_t period_start = 0, period_end = 0;  // days from the day
+  std::int32_t opens = 0, closes = 0;             // days from the day
+  std::string opens_at = "00:00:00", closes_at = "23:59:59";
+};
+
+struct AggregateCell {
+  enum class From : std::uint8_t { kNone, kValue, kSetting, kNumber, kStart, kEnd, kAt } from = From::kNone;
+  std::string text;  // value or name of the setting
+};
+
+struct AggregatePlan {
+  std::uint16_t table = kNoTable;
+  CalendarPlan calendar;
+  std::vector<std::uint16_t> group;  // fields of the aggregate table
+  std::vector<TallyPlan> tallies;
+  std::vector<AggregateCell> cells;  // as the table's fields
+};
+
 struct Collection::Impl {
   std::string id, title, zone_name, hash;
   TimeZone zone;
@@ -110,6 +156,7 @@ struct Collection::Impl {
   std::vector<KeySlot> keys;
   std::uint16_t header_table = kNoTable;
   std::vector<HeaderCell> header;
+  std::vector<AggregatePlan> aggregates;
 
   std::shared_ptr<const terminology::Definitions> definitions;
   std::shared_ptr<const terminology::Terminology> terminology;

@@ -115,7 +115,7 @@ bool Pattern::matches(std::string_view cell) const {
 }
 
 std::optional<RuleKind> ruleKind(std::string_view name) {
-  static constexpr std::array<std::pair<std::string_view, RuleKind>, 14> kKinds = {
+  static constexpr std::array<std::pair<std::string_view, RuleKind>, 17> kKinds = {
       {{"mandatory", RuleKind::kMandatory},
        {"format", RuleKind::kFormat},
        {"code", RuleKind::kCode},
@@ -129,7 +129,10 @@ std::optional<RuleKind> ruleKind(std::string_view name) {
        {"parent", RuleKind::kParent},
        {"unique", RuleKind::kUnique},
        {"single", RuleKind::kSingle},
-       {"distinct", RuleKind::kDistinct}}};
+       {"distinct", RuleKind::kDistinct},
+       {"range", RuleKind::kRange},
+       {"sum", RuleKind::kSum},
+       {"at-most", RuleKind::kAtMost}}};
   for (const auto& [text, kind] : kKinds) {
     if (text == name) return kind;
   }
@@ -204,9 +207,38 @@ bool cellFits(const Check& check, std::string_view cell) {
       return check.not_before ? day == 1
                               : day == daysIn(number(cell.substr(0, 4)), number(cell.substr(5, 2)));
     }
+    case RuleKind::kRange: {
+      const auto value = wholeNumber(cell);
+      return value && *value >= check.range_least && *value <= check.range_most;
+    }
     default:
       return true;
   }
+}
+
+std::optional<std::int64_t> wholeNumber(std::string_view cell) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
+  if (error != std::errc{} || end != cell.data() + cell.size()) return std::nullopt;
+  return value;
+}
+
+bool numbersFit(const Check& check, std::span<const std::string_view> cells) {
+  const auto value = wholeNumber(cells[check.field]);
+  if (!value) return true;  // empty, or no number: its format rule says so
+  if (check.kind == RuleKind::kAtMost) {
+    const auto other = wholeNumber(cells[check.other]);
+    return !other || *value <= *other;
+  }
+  if (!std::all_of(check.when.begin(), check.when.end(), [&](const Condition& c) { return holds(c, cells); }))
+    return true;
+  std::int64_t sum = 0;
+  for (const std::uint16_t field : check.by) {
+    if (cells[field].empty()) continue;
+    const auto part = wholeNumber(cells[field]);
+    if (!part || __builtin_add_overflow(sum, *part, &sum)) return true;
+  }
+  return *value == sum;
 }
 
 bool scoreFits(const Check& check, std::string_view code, std::string_view cell) {

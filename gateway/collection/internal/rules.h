@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -58,6 +59,9 @@ enum class RuleKind : std::uint8_t {
   kUnique,
   kSingle,    // at most one row of a group where the conditions hold
   kDistinct,  // over the whole file
+  kRange,     // a whole number between two bounds
+  kSum,       // a whole number that is the sum of others
+  kAtMost,    // a whole number that is no greater than another
 };
 std::optional<RuleKind> ruleKind(std::string_view name);
 
@@ -85,6 +89,7 @@ struct Check {
   std::uint16_t field = kNoField;
 
   Form form = Form::kAlphanumeric;         // format
+  std::int64_t range_least = 0, range_most = 0;  // range
   std::uint32_t least = 0, most = 0;       // format: length; decimal: digits before and behind the point
   std::shared_ptr<const TextSet> codes;    // code
   std::uint32_t prefix = 0;                // code: only so many characters count; 0: all
@@ -99,7 +104,7 @@ struct Check {
   std::int32_t days = 0, years = 0;   // compare: added to the other date
   bool optional = false;              // parent: an empty cell asks for none
   std::vector<Condition> when, then;  // implies, single
-  std::vector<std::uint16_t> by;      // single
+  std::vector<std::uint16_t> by;      // single; sum: what is added up, an empty cell counts nothing
   std::shared_ptr<const std::unordered_map<std::string, Domain, TextHash, std::equal_to<>>> domains;
 
   bool needsWindow() const {
@@ -114,6 +119,10 @@ bool cellFits(const Check& check, std::string_view cell);
 // A number against the domain published for a code; a code without one takes any.
 bool scoreFits(const Check& check, std::string_view code, std::string_view cell);
 bool modulus11(std::string_view digits);
+// Whole numbers of a row: sum and at-most. An empty cell asks for nothing.
+bool numbersFit(const Check& check, std::span<const std::string_view> cells);
+// The cell as a whole number, with a sign or without; nullopt for anything else.
+std::optional<std::int64_t> wholeNumber(std::string_view cell);
 // Days since 1970-01-01 of "CCYY-MM-DD…"; nullopt when that is no date.
 std::optional<std::int32_t> dayNumber(std::string_view text);
 bool isDate(std::string_view text);

@@ -125,7 +125,7 @@ struct Projector::Impl final : views::RowSink {
   void checkSingles(std::uint16_t table);
   void linkTable(std::uint16_t table);
   void linkRow(std::uint32_t row);
-  void checkGroups(std::uint32_t row);
+  void checkGroups(std::uint32_t row, bool warnings);
   void checkHeldKeys();
   bool compares(const Check& check, std::string_view cell, std::string_view other) const;
   void broken(std::uint32_t row, const Check& check, std::string_view cell = {});

@@ -226,7 +226,8 @@ void makePlan(const CaseloadOptions& options, const NhsNumbers& numbers, std::ui
   plan.mother_nhs =
       plan.age < 5 && (plan.showcase || random.chance(0.9)) ? numbers.mother(index, options.patients) : 0;
   const bool dies = plan.main_service == kEndOfLife ? plan.showcase || random.chance(0.3)
-                                                    : plan.age > 70 && random.chance(0.015);
+                    : index == 30 + kVirtualWard      ? true  // so that the first 40 have a death on a ward
+                                                      : plan.age > 70 && random.chance(0.015);
   // Died in the month of `now`: the national model takes a death only in the month in which it happened.
   const int day_of_month = static_cast<int>(civil(plan.today).day);
   plan.died = dies && day_of_month > 2 ? plan.today - random.between(1, day_of_month - 1) : 0;

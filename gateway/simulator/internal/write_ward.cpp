@@ -18,15 +18,18 @@ int wardOf(const Plan& plan) {
 
 void Writer::wards() {
   for (int w = 0; w < kWards; ++w) {
-    // About one patient in 25 is on a ward's list, about half of them at a time. The last ward has too few
-    // beds.
-    const auto expected = std::max<std::uint64_t>(4, options_.patients / 25 / 2 / kWards);
+    // About one patient in 180 is on a ward at a time. The last ward has too few beds.
+    const auto expected = std::max<std::uint64_t>(3, options_.patients / 180 / kWards);
     const std::uint64_t beds = w == kWards - 1 ? expected * 6 / 10 : expected * 13 / 10;
     begin("Location", Id("ward-", w + 1), 1, plan_.now - 400 * kDaySeconds, "UKCore-Location");
+    // It began with half its beds.
     put(R"("extension":[)" OWN_EXTENSION(
             "virtual-ward-capacity") R"("extension":[{"url":"beds","valuePositiveInt":)",
+        std::max<std::uint64_t>(1, beds / 2), R"(},{"url":"period","valuePeriod":{"start":")",
+        Date{plan_.today - 400}, R"(","end":")", Date{plan_.today - 201}, R"("}}]},)" OWN_EXTENSION(
+            "virtual-ward-capacity") R"("extension":[{"url":"beds","valuePositiveInt":)",
         std::max<std::uint64_t>(1, beds), R"(},{"url":"period","valuePeriod":{"start":")",
-        Date{plan_.today - 400}, R"("}}]},)" OWN_EXTENSION("virtual-ward-pathway") R"("valueCoding":)");
+        Date{plan_.today - 200}, R"("}}]},)" OWN_EXTENSION("virtual-ward-pathway") R"("valueCoding":)");
     coding(TRIBUTARY_BASE "CodeSystem/virtual-ward-pathway", kPathways[w]);
     put("}," OWN_EXTENSION("virtual-ward-type") R"("valueCoding":)");
     coding(TRIBUTARY_BASE "CodeSystem/virtual-ward-type",
@@ -53,10 +56,13 @@ void Writer::wardStay(const Referral& r) {
   const bool step_up = random.chance(0.55);
   const bool technology = random.chance(0.6) || plan_.showcase;
   const int ward = wardOf(plan_);
+  // One stay in eight moves to the next ward after two days.
+  const Second moved = plan_.index % 8 == 7 && r.number % 2 == 1 ? start + 2 * kDaySeconds : 0;
   for (std::uint32_t version = 1; version <= (finished ? 2U : 1U); ++version) {
     const bool over = version == 2;
     if (!wants(over || !finished)) continue;
-    begin("Encounter", id, version, cap(over ? finish + 600 : start + 900), "UKCore-Encounter");
+    const bool has_moved = moved != 0 && (over ? moved < finish : !finished && moved + 600 < plan_.now);
+    begin("Encounter", id, version, cap(over ? finish + 600 : has_moved ? moved + 600 : start + 900), "UKCore-Encounter");
     put(R"("extension":[)" OWN_EXTENSION("virtual-ward-admission-type") R"("valueCoding":)");
     coding(TRIBUTARY_BASE "CodeSystem/virtual-ward-admission-type", {step_up ? "step-up" : "step-down", ""});
     put("}," OWN_EXTENSION("virtual-ward-pathway") R"("valueCoding":)");
@@ -86,8 +92,15 @@ void Writer::wardStay(const Referral& r) {
              {random.chance(0.9) ? "19" : "51", ""});
       put("]}");
     }
-    put(R"(},"location":[{"location":{"reference":"Location/ward-)", ward + 1,
-        R"("}}],"serviceProvider":{"reference":"Organization/provider"})");
+    put(R"(},"location":[{"location":{"reference":"Location/ward-)", ward + 1, R"("})");
+    if (has_moved) {
+      put(R"(,"status":"completed","period":{"start":")", DateTime{start}, R"(","end":")", DateTime{moved},
+          R"("}},{"location":{"reference":"Location/ward-)", (ward + 1) % kWards + 1,
+          R"("},"period":{"start":")", DateTime{moved}, '"');
+      if (over) put(R"(,"end":")", DateTime{finish}, '"');
+      put('}');
+    }
+    put(R"(}],"serviceProvider":{"reference":"Organization/provider"})");
     end();
   }
   const int sets = technology ? 2 : 1;
@@ -119,9 +132,12 @@ constexpr Reading kReadings[] = {
     {"acvpu", {"1104441000000107", "ACVPU scale"}, "", {"1104361000000100", "NEWS2 consciousness score"}},
     {"temp", {"276885007", "Core body temperature"}, "Cel", {"1104371000000107", "NEWS2 temperature score"}},
 };
+constexpr Coded kScale2 = {"1104321000000108", "NEWS2 oxygen saturation scale 2 score"};
 
 // Royal College of Physicians, NEWS2 (2017).
-int scoreOf(std::string_view suffix, int v) {
+int scoreOf(std::string_view suffix, int v, bool scale2) {
+  // Scale 2 (hypercapnic respiratory failure), breathing air.
+  if (suffix == "spo2" && scale2) return v <= 83 ? 3 : v <= 85 ? 2 : v <= 87 ? 1 : 0;
   if (suffix == "rr") return v <= 8 ? 3 : v <= 11 ? 1 : v <= 20 ? 0 : v <= 24 ? 2 : 3;
   if (suffix == "spo2") return v <= 91 ? 3 : v <= 93 ? 2 : v <= 95 ? 1 : 0;
   if (suffix == "sbp") return v <= 90 ? 3 : v <= 100 ? 2 : v <= 110 ? 1 : v <= 219 ? 0 : 3;
@@ -133,6 +149,7 @@ int scoreOf(std::string_view suffix, int v) {
 
 void Writer::news2(const Id& stay, int n, Second at, Random& random) {
   int total = 0;
+  const bool scale2 = Random::mix(plan_.index ^ 0x52) % 6 == 0;
   const auto head = [&](const Id& id, const Coded& code) {
     begin("Observation", id, 1, cap(at + 120));
     put(R"("status":"final","category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"vital-signs"}]}],"code":{"coding":[)");
@@ -167,12 +184,17 @@ void Writer::news2(const Id& stay, int n, Second at, Random& random) {
       put(R"(,"unit":")", reading.unit, R"(","system":")" UCUM R"(","code":")", reading.unit, R"("})");
     }
     end();
-    const int score = scoreOf(reading.suffix, value);
+    const int score = scoreOf(reading.suffix, value, scale2);
     total += score;
-    head(Id(raw, 's'), reading.score);
+    head(Id(raw, 's'), scale2 && reading.suffix == "spo2" ? kScale2 : reading.score);
     put(R"("valueInteger":)", score, R"(,"derivedFrom":[{"reference":"Observation/)", raw, R"("}])");
     end();
   }
+  // Read with the systolic pressure; it does not score.
+  head(Id(stay, "-n", n, "-dbp"), {"1091811000000102", "Diastolic arterial pressure"});
+  put(R"("valueQuantity":{"value":)", 60 + static_cast<int>(Random::mix(plan_.index + static_cast<unsigned>(n)) % 30),
+      R"(,"unit":"mm[Hg]","system":")" UCUM R"(","code":"mm[Hg]"})");
+  end();
   head(Id(stay, "-n", n), {"1104051000000101", "Royal College of Physicians NEWS2 total score"});
   put(R"("valueInteger":)", total, R"(,"hasMember":[)");
   for (const Reading& reading : kReadings) {

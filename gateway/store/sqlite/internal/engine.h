@@ -45,6 +45,7 @@ class Engine final : public Store {
   Result<std::uint64_t> markDirty(std::string_view source, std::span<const std::string> subjects) override;
 
   Result<void> setDestinations(std::span<const Destination> destinations) override;
+  Result<SubjectLease> leaseCounted(std::string_view subject, Duration lease_for) override;
   Result<std::vector<ProjectionResult>> commitProjections(std::span<const Projection> projections) override;
   Result<std::optional<LedgerRow>> row(std::string_view collection, std::string_view table,
                                        std::string_view key) override;

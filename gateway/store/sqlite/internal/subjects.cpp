@@ -245,6 +245,29 @@ Result<void> Engine::releaseSubject(const SubjectLease& lease, Instant not_befor
   return {};
 }
 
+Result<SubjectLease> Engine::leaseCounted(std::string_view subject, Duration lease_for) {
+  if (!subject.starts_with(kCountedSubject))
+    return fail(ErrorCode::kInvalidArgument, "store: a counted subject begins with " + std::string(kCountedSubject));
+  SubjectLease lease;
+  const Instant at = now();
+  TRY_VOID(write([&](WriterState& state) -> Result<void> {
+    // Of no source: nothing that a source does touches it.
+    TRY_ASSIGN(const std::int64_t source, state.names.intern(state.database, ""));
+    TRY_ASSIGN(const std::int64_t id, internSubject(state, source, subject));
+    if (const Leases::Lease* held = state.leases.find(id); held != nullptr && held->expires > at)
+      return fail(ErrorCode::kConflict, "store: the counted subject is being written", RetryClass::kRetryable);
+    TRY_ASSIGN(const std::int64_t generation, state.database.integer(0, "SELECT generation FROM subject WHERE id = ?", id));
+    lease = {};
+    lease.subject = subject;
+    lease.subject_id = static_cast<std::uint64_t>(id);
+    lease.generation = static_cast<std::uint64_t>(generation);
+    lease.token = state.leases.nextToken();
+    state.leases.set(id, {lease.token, at + lease_for, false});
+    return {};
+  }));
+  return lease;
+}
+
 Result<std::uint64_t> Engine::markDirty(std::string_view source, std::span<const std::string> subjects) {
   std::uint64_t marked = 0;
   TRY_VOID(write([&](WriterState& state) -> Result<void> {
@@ -263,8 +286,8 @@ Result<std::uint64_t> Engine::markDirty(std::string_view source, std::span<const
       TRY_VOID(
           state.database.run("UPDATE subject SET generation = generation + 1, queue_position = "
                              "coalesce(queue_position, ? + id), "
-                             "not_before = 0 WHERE ? = 0 OR source_id = ?",
-                             state.last_queue_position, source_id, source_id));
+                             "not_before = 0 WHERE (? = 0 OR source_id = ?) AND subject_key NOT GLOB ?",
+                             state.last_queue_position, source_id, source_id, std::string(kCountedSubject) + "*"));
       marked = state.database.changes();
       state.last_queue_position += last;
       state.leases.markAllBumped();
