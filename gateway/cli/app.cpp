@@ -11,6 +11,7 @@
 #include "cli/fhirpath_command.h"
 #include "cli/map_command.h"
 #include "cli/package_command.h"
+#include "cli/rebuild_command.h"
 #include "cli/run_command.h"
 #include "cli/simulate_command.h"
 #include "cli/status_command.h"
@@ -28,6 +29,7 @@ int runCommandLine(int argc, char** argv) {
 
   addRunCommand(root);
   addStatusCommand(root);
+  addRebuildCommand(root);
   addConfigCommand(root);
   addMapCommand(root);
   addExplainCommand(root);

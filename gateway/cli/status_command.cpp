@@ -74,6 +74,12 @@ std::string table(const Document& d) {
     out += fmt::format("{:<14} {:<8} {:>12} {:>12} {:>12}  {}\n", text(d, s, "name"), text(d, s, "kind"), text(d, s, "submissions"),
                        text(d, s, "accepted"), text(d, s, "rejected"),
                        healthy ? text(d, s, "doing") : "! " + text(d, s, "lastError") + ", next attempt " + text(d, s, "nextAttempt"));
+    if (const std::string next = text(d, s, "next"); !next.empty()) {
+      out += fmt::format("  {:<10} period {}, next: {}\n", text(d, s, "mode"), text(d, s, "period"), next);
+    }
+    each(d, s, "windows", [&](NodeIndex w) { out += fmt::format("  open       {}\n", d.scalar(w)); });
+    each(d, s, "held", [&](NodeIndex h) { out += fmt::format("  ! held     {} rows of {}: {}\n", text(d, h, "rows"), text(d, h, "month"), text(d, h, "reason")); });
+    each(d, s, "alarms", [&](NodeIndex a) { out += fmt::format("  ! alarm    {}\n", d.scalar(a)); });
   });
   return out;
 }

@@ -11,6 +11,7 @@
 
 #include "base/issue.h"
 #include "base/result.h"
+#include "collection/calendar.h"
 #include "terminology/definitions.h"
 #include "terminology/terminology.h"
 
@@ -97,6 +98,7 @@ struct HeaderRow {
 struct LoadOptions {
   std::map<std::string, std::string>
       settings;  // provider, submitter, commissioner, …; unknown names are errors
+  std::filesystem::path calendar = {};  // a calendar of the user's own instead of the collection's
 };
 
 // A national collection, compiled from its folder (fhir-mappings/<id>/<version>): immutable, shared by all
@@ -139,6 +141,11 @@ class Collection {
   // May a row with this effective period (civil dates; empty end: open) travel in the window?
   bool belongs(std::uint16_t table, std::string_view period_start, std::string_view period_end,
                const Window& window) const;
+  // A companion's rows say nothing of when (a patient, the patient's GP): they go in a whole month's file where their subject has
+  // a row of another table in that month. Rows of other tables go by their own period.
+  bool companion(std::uint16_t table) const;
+  // Reporting periods and submission windows; nullptr where the collection has none.
+  const Calendar* calendar() const;
 
   struct Impl;
   const Impl& impl() const { return *impl_; }

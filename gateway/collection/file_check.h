@@ -26,8 +26,12 @@ struct FileFinding {
 class FileCheck {
  public:
   explicit FileCheck(std::shared_ptr<const Collection> collection);
+  // Does some rule look at the rows of this table? Those of others need only be counted.
+  bool watches(std::uint16_t table) const;
+  void count(std::uint16_t table, std::uint64_t rows) { counts_[table] += rows; }
   // True when the row fits with those before it; else leave it out, or accept that the file may be refused.
   bool add(std::uint16_t table, std::string_view key, std::span<const std::string_view> cells);
+  const std::vector<FileFinding>& findings() const { return findings_; }
   // What was found, and mandatory tables that got no row.
   std::vector<FileFinding> finish();
 

@@ -20,7 +20,7 @@ namespace tributary::collection {
 //   rows.json {"Table": [{"Field": "value", …}, …]}
 //       rows for the rules alone, as a mapping of a supplier's own could give them; "breaks" beside the fields
 //       names a rule that the row must break. The header row may stand among them.
-//   case.json {"window": {"start", "end", "created"}, "settings": {name: value}, "file": true}
+//   case.json {"window": {"start", "end", "created"}, "at": day of the aggregates, "settings": {name: value}, "file": true}
 //       all optional: rules on the window are checked too; settings over those of tests/settings.json; the case
 //       is a whole submission, with a header and the rules over all rows
 // What must come:

@@ -252,7 +252,7 @@ std::string Assembler::Impl::manifest() const {
   appendJsonString(out, options.collection);
   out += ",\"window\":{\"from\":\"" + formatInstant(options.window_from) + "\",\"to\":\"" +
          formatInstant(options.window_to) + "\"},\"mode\":\"" +
-         (options.continuous ? "continuous" : "window") + "\",\"generated\":\"" +
+         (options.continuous ? "continuous" : options.whole_month ? "month" : "window") + "\",\"generated\":\"" +
          formatInstant(options.generated) + "\",\"tables\":[";
   std::uint64_t rows = 0;
   for (std::size_t i = 0; i < done.size(); ++i) {

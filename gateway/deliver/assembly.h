@@ -27,6 +27,7 @@ struct AssemblyOptions {
   std::string collection = {};
   Instant window_from{}, window_to{};
   bool continuous = false;
+  bool whole_month = false;  // all of a reporting period, not only what has changed
   Instant generated{};  // goes into the manifest; part of the bytes
   std::filesystem::path
       folder;  // where the file is made: <folder>/<submission id>.<ext>, durable on finish()

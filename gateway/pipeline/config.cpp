@@ -76,15 +76,23 @@ std::vector<Key> sourceKeys(SourceConfig& s, std::uint64_t& page_size) {
   };
 }
 
-std::vector<Key> destinationKeys(DestinationConfig& d, std::uint64_t& max_rows) {
+// Numbers of a destination as the file has them, before their bounds are known to hold.
+struct DestinationNumbers {
+  std::uint64_t max_rows = 0, late_days = 0, days_before_close = 0;
+};
+
+std::vector<Key> destinationKeys(DestinationConfig& d, DestinationNumbers& numbers) {
   return {
       {"name", KeyType::kText, &d.name, "short name; never change it afterwards", true},
       {"kind", KeyType::kChoice, &d.kind, "folder or mesh", true, {"folder", "mesh"}},
-      {"mode", KeyType::kChoice, &d.mode, "continuous or daily", false, {"continuous", "daily"}},
+      {"mode", KeyType::kChoice, &d.mode, "continuous (changes at once), daily (yesterday's activity) or monthly (whole months, by the calendar)", false,
+       {"continuous", "daily", "monthly"}},
       {"format", KeyType::kChoice, &d.format, "csv-zip or ndjson", false, {"csv-zip", "ndjson"}},
-      {"at", KeyType::kText, &d.at, "daily: HH:MM in the collection's time zone"},
+      {"at", KeyType::kText, &d.at, "daily, monthly: HH:MM in the collection's time zone"},
+      {"late_days", KeyType::kNumber, &numbers.late_days, "daily: for how many days a row is still sent or corrected; default: what the collection's calendar says, else no bound"},
+      {"days_before_close", KeyType::kNumber, &numbers.days_before_close, "monthly: how many days before its window closes a month is sent; default 2"},
       {"linger", KeyType::kDuration, &d.linger, "continuous: how long rows may wait to share a submission"},
-      {"max_rows", KeyType::kNumber, &max_rows, "most rows in one submission"},
+      {"max_rows", KeyType::kNumber, &numbers.max_rows, "most rows in one submission (a whole month is never cut)"},
       {"receipt_patience", KeyType::kDuration, &d.receipt_patience, "how long an answer may take before it is an alarm"},
       {"folder", KeyType::kPath, &d.folder, "folder: where submissions are put"},
       {"expect_receipts", KeyType::kFlag, &d.expect_receipts, "folder: wait for files in receipts/ before rows count as accepted"},
@@ -303,6 +311,24 @@ void checkDestination(Reader& reader, const toml::table& table, const Destinatio
   if (d.max_rows == 0) reader.issue(table.source(), path + ".max_rows", "'max_rows' must be at least 1", "Use 100000.");
 }
 
+// Keys that belong to a mode, and their bounds.
+void checkPeriods(Reader& reader, const toml::table& table, DestinationConfig& d, const DestinationNumbers& numbers, const std::string& path) {
+  constexpr std::uint64_t kMostLateDays = 3650, kMostDaysBefore = 28;
+  const auto wrong = [&](const char* key, const std::string& text, const char* remedy) {
+    reader.issue(table[key].node()->source(), path + "." + key, text, remedy);
+  };
+  if (table["late_days"].is_integer()) {
+    if (d.mode != DeliveryMode::kDaily) wrong("late_days", "'late_days' is for mode = \"daily\"", "Take it out, or set the mode.");
+    else if (numbers.late_days < 1 || numbers.late_days > kMostLateDays) wrong("late_days", "'late_days' must be from 1 to 3650", "Use 14.");
+    else d.late_days = static_cast<std::uint32_t>(numbers.late_days);
+  }
+  if (table["days_before_close"].is_integer()) {
+    if (d.mode != DeliveryMode::kMonthly) wrong("days_before_close", "'days_before_close' is for mode = \"monthly\"", "Take it out, or set the mode.");
+    else if (numbers.days_before_close > kMostDaysBefore) wrong("days_before_close", "'days_before_close' must be from 0 to 28", "Use 2.");
+    else d.days_before_close = static_cast<std::uint32_t>(numbers.days_before_close);
+  }
+}
+
 void readCollection(Reader& reader, const toml::table& root, Config& config) {
   const toml::table* table = root["collection"].as_table();
   if (table == nullptr) {
@@ -313,7 +339,8 @@ void readCollection(Reader& reader, const toml::table& root, Config& config) {
   known.erase("settings");
   reader.table(known, "collection",
                {{"id", KeyType::kText, &config.collection, "folder of the mappings, such as csds/1.6", true},
-                {"mappings", KeyType::kPath, &config.mappings, "folder that holds the collections; default: the shipped one"}});
+                {"mappings", KeyType::kPath, &config.mappings, "folder that holds the collections; default: the shipped one"},
+                {"calendar", KeyType::kPath, &config.calendar, "your own calendar file (periods and windows) instead of the collection's"}});
   if (const toml::node* settings = table->get("settings"); settings != nullptr) {
     if (!settings->is_table()) return reader.issue(settings->source(), "collection.settings", "this must be a table", "Write [collection.settings].");
     for (const auto& [name, node] : *settings->as_table()) {
@@ -390,10 +417,11 @@ ConfigResult loadConfig(const std::filesystem::path& path) {
     if (reader.issues.size() == before) checkSource(reader, table, source, at);
   });
   readList(reader, root, "destination", config.destinations, [&](const toml::table& table, DestinationConfig& d, const std::string& at) {
-    std::uint64_t max_rows = d.max_rows;
+    DestinationNumbers numbers{d.max_rows, 0, d.days_before_close};
     const std::size_t before = reader.issues.size();
-    reader.table(table, at, destinationKeys(d, max_rows));
-    d.max_rows = static_cast<std::uint32_t>(std::min<std::uint64_t>(max_rows, 10'000'000));
+    reader.table(table, at, destinationKeys(d, numbers));
+    d.max_rows = static_cast<std::uint32_t>(std::min<std::uint64_t>(numbers.max_rows, 10'000'000));
+    checkPeriods(reader, table, d, numbers, at);
     if (reader.issues.size() == before) checkDestination(reader, table, d, at);
   });
   if (config.sources.empty()) reader.issue(root.source(), "source", "there is no [[source]]", "Add at least one.");
@@ -422,9 +450,11 @@ std::string describeConfig() {
   part("[gateway]", gatewayKeys(config, number));
   part("[collection]", {{"id", KeyType::kText, nullptr, "folder of the mappings, such as csds/1.6", true},
                         {"mappings", KeyType::kPath, nullptr, "folder that holds the collections; default: the shipped one"},
+                        {"calendar", KeyType::kPath, nullptr, "your own calendar file (periods and windows) instead of the collection's"},
                         {"settings", KeyType::kText, nullptr, "table of the values that the collection asks for (provider, submitter, …)"}});
   part("[[source]]", sourceKeys(source, number));
-  part("[[destination]]", destinationKeys(destination, number));
+  DestinationNumbers numbers;
+  part("[[destination]]", destinationKeys(destination, numbers));
   return out;
 }
 

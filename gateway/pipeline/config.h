@@ -47,7 +47,7 @@ struct SourceConfig {
 };
 
 enum class DestinationKind : std::uint8_t { kFolder, kMesh };
-enum class DeliveryMode : std::uint8_t { kContinuous, kDaily };
+enum class DeliveryMode : std::uint8_t { kContinuous, kDaily, kMonthly };
 enum class DeliveryFormat : std::uint8_t { kCsvZip, kNdjson };
 
 struct DestinationConfig {
@@ -56,7 +56,9 @@ struct DestinationConfig {
   std::uint32_t line = 0;
   DeliveryMode mode = DeliveryMode::kContinuous;
   DeliveryFormat format = DeliveryFormat::kCsvZip;
-  std::string at = "02:00";                 // daily: civil time of the collection's zone
+  std::string at = "02:00";                 // daily, monthly: civil time of the collection's zone
+  std::optional<std::uint32_t> late_days;   // daily: how far back rows are still corrected; none: what the collection's calendar says
+  std::uint32_t days_before_close = 2;      // monthly: how long before its window closes a month is sent
   Duration linger{2'000};                   // continuous: how long rows may wait to share a submission
   std::uint32_t max_rows = 100'000;         // in one submission
   Duration receipt_patience{3'600'000};     // how long an answer may take before it is an alarm
@@ -88,6 +90,7 @@ struct Config {
 
   std::string collection;                   // "csds/1.6": a folder of the mappings
   std::filesystem::path mappings;           // folder that holds collections; empty: the shipped one
+  std::filesystem::path calendar;           // the user's own calendar file; empty: the collection's
   std::map<std::string, std::string> settings;  // values the collection asks for (provider, submitter, …)
 
   std::vector<SourceConfig> sources;

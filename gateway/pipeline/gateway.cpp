@@ -60,7 +60,7 @@ Result<void> Gateway::build(const GatewayPaths& paths) {
   TRY_ASSIGN(const auto overlays, collection::Collection::terminologyFolders(folder));
   TRY_ASSIGN(auto terms, terminology::Terminology::load(definitions_, overlays));
   std::vector<Issue> issues;
-  auto loaded = collection::Collection::load(folder, definitions_, std::move(terms), {config_.settings}, issues);
+  auto loaded = collection::Collection::load(folder, definitions_, std::move(terms), {config_.settings, config_.calendar}, issues);
   for (const Issue& issue : issues) {
     log_.write(severityName(issue.severity), issue.rule, issue.text + (issue.remedy.empty() ? "" : " " + issue.remedy),
                {{"file", issue.path}, {"line", std::to_string(issue.line)}});
@@ -279,6 +279,7 @@ void Gateway::addAdminRoutes(net::Router& router) {
     if (!found) return jsonResponse("{\"error\":\"the store cannot be read now\"}", 503);
     return jsonResponse(refusedJson(*found));
   });
+  addRebuildRoutes(router);
   router.add(Method::kGet, "/reconcile", [this](const net::ServerRequest&) {
     auto counted = store_->reconcile();
     if (!counted) return jsonResponse("{\"error\":\"the store cannot be counted now\"}", 503);
@@ -396,9 +397,14 @@ bool Gateway::projected() const {
 bool Gateway::drained() const {
   if (!projected()) return false;
   if (config_.journal_only) return true;
+  std::uint64_t kept = 0;
+  for (const auto& lane : lanes_) {
+    const LaneStatus status = lane->status();
+    if (!status.idle) return false;
+    kept += status.kept;
+  }
   const auto store = store_->status();
-  return counting_->idle() && store && store->pending_rows == 0 &&
-         std::all_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->status().idle; });
+  return counting_->idle() && store && store->pending_rows <= kept;
 }
 
 void Gateway::hurry() {

@@ -75,6 +75,7 @@ class Gateway {
   Result<void> addSource(const SourceConfig& source);
   Result<void> addDestination(const DestinationConfig& destination);
   void addAdminRoutes(net::Router& router);
+  void addRebuildRoutes(net::Router& router);
   void work(std::stop_token stop);
   bool takesWork() const;
 
@@ -107,6 +108,7 @@ std::string statusJson(const GatewayStatus& status);
 std::string metricsText(const GatewayStatus& status);
 // What was refused before it was a resource: where, by which rule, how often. Never the bytes themselves.
 std::string refusedJson(std::span<const store::RejectRecord> rejects);
+std::string previewJson(const MonthPreview& preview);
 std::string reconciliationJson(const store::Reconciliation& reconciliation);
 
 }  // namespace tributary::pipeline

@@ -41,6 +41,20 @@ void sourceJson(Json& json, const ingest::SourceStatus& s) {
   json.field("stale", s.counts.stale).field("rejected", s.counts.rejected + s.counts.rejected_again).end('}');
 }
 
+void periodsJson(Json& json, const PeriodStatus& p) {
+  const auto list = [&](const char* name, const std::vector<std::string>& texts) {
+    json.key(name).begin('[');
+    for (const std::string& text : texts) json.value(text);
+    json.end(']');
+  };
+  json.field("mode", p.mode).field("period", p.period).field("next", p.next).field("pendingRows", p.pending).field("heldRows", p.held);
+  list("windows", p.windows);
+  list("alarms", p.alarms);
+  json.key("held").begin('[');
+  for (const HeldRows& one : p.held_rows) json.begin('{').field("month", one.month).field("rows", one.rows).field("reason", one.reason).end('}');
+  json.end(']');
+}
+
 prometheus::MetricFamily family(const char* name, const char* help, prometheus::MetricType type) {
   prometheus::MetricFamily out;
   out.name = name;
@@ -75,7 +89,9 @@ std::string statusJson(const GatewayStatus& s) {
   for (const auto& lane : s.lanes) {
     json.begin('{').field("name", lane.name).field("kind", lane.kind).field("doing", lane.doing).fieldFlag("healthy", lane.healthy);
     json.field("lastError", lane.last_error).fieldTime("nextAttempt", lane.next_attempt).field("submissions", lane.submissions);
-    json.field("accepted", lane.rows_accepted).field("rejected", lane.rows_rejected).fieldFlag("idle", lane.idle).end('}');
+    json.field("accepted", lane.rows_accepted).field("rejected", lane.rows_rejected).fieldFlag("idle", lane.idle);
+    periodsJson(json, lane.periods);
+    json.end('}');
   }
   json.end(']').key("store").begin('{').field("received", s.store.received).field("duplicates", s.store.duplicates);
   json.field("rejected", s.store.rejected).field("dirtySubjects", s.store.dirty_subjects).field("pendingRows", s.store.pending_rows);
@@ -150,7 +166,11 @@ std::string metricsText(const GatewayStatus& s) {
   auto lane_healthy = family("tributary_destination_healthy", "1 when the last attempt at the destination succeeded", MetricType::Gauge);
   auto outcomes = family("tributary_rows_outcome_total", "Row outcomes received since the start", MetricType::Counter);
   auto submissions = family("tributary_submissions_total", "Submissions opened since the start", MetricType::Counter);
+  auto held = family("tributary_rows_held", "Pending rows that will not be sent by themselves: their window has closed", MetricType::Gauge);
+  auto alarms = family("tributary_period_alarms", "Months or windows that a person must see to", MetricType::Gauge);
   for (const auto& lane : s.lanes) {
+    if (lane.periods.mode != "continuous") add(held, double(lane.periods.held), {{"destination", lane.name}});
+    add(alarms, double(lane.periods.alarms.size()), {{"destination", lane.name}});
     add(lane_healthy, lane.healthy ? 1 : 0, {{"destination", lane.name}});
     add(outcomes, double(lane.rows_accepted), {{"destination", lane.name}, {"outcome", "accepted"}});
     add(outcomes, double(lane.rows_rejected), {{"destination", lane.name}, {"outcome", "rejected"}});
@@ -174,7 +194,7 @@ std::string metricsText(const GatewayStatus& s) {
   auto bytes = family("tributary_store_bytes", "Size of the store on disk", MetricType::Gauge);
   add(bytes, double(s.store.file_bytes), {{"part", "file"}});
   add(bytes, double(s.store.wal_bytes), {{"part", "log"}});
-  for (auto* one : {&received, &healthy, &progress, &lane_healthy, &outcomes, &submissions, &projected, &stage, &dirty, &pending, &bytes}) {
+  for (auto* one : {&received, &healthy, &progress, &lane_healthy, &held, &alarms, &outcomes, &submissions, &projected, &stage, &dirty, &pending, &bytes}) {
     out.push_back(std::move(*one));
   }
   return prometheus::TextSerializer().Serialize(out);

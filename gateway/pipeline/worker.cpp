@@ -276,8 +276,11 @@ void Worker::Impl::keep(const collection::Projection& projection, PendingProject
       std::snprintf(mark, sizeof mark, "#%016llx", static_cast<unsigned long long>(fastHash(row.encoded) ^ owner));
       kept.key = arena.keep(std::string(row.key) + mark);
     }
-    // Windows are cut by what happened on a day; what lasts (a patient, an open referral) may go in any.
-    if (row.period_start == row.period_end) kept.period = arena.keep(row.period_start);
+    // Windows are cut by the day on which something happened, or by the days through which it lasted.
+    if (!collection->companion(row.table)) {
+      kept.period = row.period_start == row.period_end ? arena.keep(row.period_start)
+                                                       : arena.keep(std::string(row.period_start) + "/" + std::string(row.period_end));
+    }
     kept.cells = arena.keep(row.encoded);
     kept.lineage = arena.keep(row.lineage);
     const auto issues = projection.issues.subspan(row.first_issue, row.issue_count);

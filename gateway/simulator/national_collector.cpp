@@ -82,6 +82,17 @@ void checkCells(const NationalTable& model, const std::vector<std::string>& cell
 
 }  // namespace
 
+// The reporting period that a file speaks of; empty days: of none (a continuous flow).
+struct Period {
+  std::string start, end;
+  bool whole_month = false;  // all of it: its mandatory tables must be there, and what came before comes again
+
+  // Did it last on some day of the period? An empty end: it is still open.
+  bool touches(const std::string& from, const std::string& until) const {
+    return from <= end && (until.empty() || until >= start);
+  }
+};
+
 struct NationalCollector::Impl {
   explicit Impl(const Clock& c) : clock(c) {}
   const Clock& clock;
@@ -92,12 +103,13 @@ struct NationalCollector::Impl {
 
   bool align(const SubmittedTable& from, Checked& to, std::vector<std::string>& errors) const;
   void checkHeader(const std::vector<Checked>& tables, const std::string& manifest,
-                   std::vector<std::string>& errors, std::string& period_start,
-                   std::string& period_end) const;
-  void takeRows(const Checked& t, const std::string& submission, const std::string& start,
-                const std::string& end, Verdict& v);
+                   std::vector<std::string>& errors, Period& period) const;
+  static void checkMonth(const std::vector<Checked>& tables, std::vector<std::string>& errors);
+  static bool inPeriod(const NationalTable& model, const std::vector<std::string>& cells, const Period& period,
+                       std::string_view& field);
+  void takeRows(const Checked& t, const std::string& submission, const Period& period, Verdict& v);
   void keep(const NationalTable& model, const std::vector<std::string>& cells, const std::string& submission,
-            bool of_window, HeldTable& mine, TableTally& tally);
+            bool again, HeldTable& mine, TableTally& tally);
   void checkLinks(const Checked& t, Verdict& v);
   void takeDeletes(const Checked& t, Verdict& v);
   void release(HeldTable& table, const NationalTable& model, const std::vector<std::string>& cells) const;
@@ -137,9 +149,9 @@ bool NationalCollector::Impl::align(const SubmittedTable& from, Checked& to,
 }
 
 void NationalCollector::Impl::checkHeader(const std::vector<Checked>& tables, const std::string& manifest,
-                                          std::vector<std::string>& errors, std::string& period_start,
-                                          std::string& period_end) const {
-  const bool window = textOf(manifest, "mode") != "continuous";
+                                          std::vector<std::string>& errors, Period& period) const {
+  const std::string mode = textOf(manifest, "mode");
+  const bool window = mode != "continuous";
   const auto it =
       std::find_if(tables.begin(), tables.end(), [](const Checked& t) { return t.table->code == "CYP000"; });
   if (it == tables.end()) {
@@ -161,10 +173,35 @@ void NationalCollector::Impl::checkHeader(const std::vector<Checked>& tables, co
   }
   if (cells[0] != "1.6") errors.emplace_back("CYP000.Version is not 1.6");
   if (cells[3] > cells[4]) errors.emplace_back("CYP000: the period ends before it starts");
-  if (window) {
-    period_start = cells[3];
-    period_end = cells[4];
+  if (window) period = Period{cells[3], cells[4], mode == "month"};
+  if (period.whole_month) checkMonth(tables, errors);
+}
+
+void NationalCollector::Impl::checkMonth(const std::vector<Checked>& tables, std::vector<std::string>& errors) {
+  for (const std::string_view code : {"CYP001", "CYP002"}) {
+    const bool there = std::any_of(tables.begin(), tables.end(),
+                                   [&](const Checked& t) { return t.table->code == code && !t.upserts.empty(); });
+    if (!there) errors.push_back(std::string(code) + ": a mandatory table without a row");
   }
+}
+
+// A contact or session on a day of the period; of a whole month also a referral that was open on some day of it.
+bool NationalCollector::Impl::inPeriod(const NationalTable& model, const std::vector<std::string>& cells, const Period& period,
+                                       std::string_view& field) {
+  const auto cell = [&](std::string_view name) { return cells[static_cast<std::size_t>(model.column(name))]; };
+  if (period.start.empty()) return true;
+  if (model.code == "CYP201") {
+    field = "Contact_Date";
+    return period.touches(cell(field), cell(field));
+  }
+  if (!period.whole_month) return true;
+  if (model.code == "CYP301") {
+    field = "GroupSession_Date";
+    return period.touches(cell(field), cell(field));
+  }
+  if (model.code != "CYP101") return true;
+  field = "ReferralRequest_ReceivedDate";
+  return period.touches(cell(field), cell("Discharge_Date"));
 }
 
 void NationalCollector::Impl::release(HeldTable& table, const NationalTable& model,
@@ -175,7 +212,7 @@ void NationalCollector::Impl::release(HeldTable& table, const NationalTable& mod
 }
 
 void NationalCollector::Impl::takeRows(const Checked& t, const std::string& submission,
-                                       const std::string& start, const std::string& end, Verdict& v) {
+                                       const Period& period, Verdict& v) {
   const NationalTable& model = *t.table;
   HeldTable& mine = held[model.code];
   TableTally& tally = summary.tables[model.code];
@@ -208,9 +245,8 @@ void NationalCollector::Impl::takeRows(const Checked& t, const std::string& subm
       if (!fresh && it->second != cells[0])
         find(true, "NAT-NHS-TWICE", "NHSNumber", "one NHS number for two patients");
     }
-    if (model.code == "CYP201" && !start.empty() && !rejected && (cells[3] < start || cells[3] > end)) {
-      find(true, "NAT-PERIOD", "Contact_Date", "not in the reporting period");
-    }
+    std::string_view dated;
+    if (!rejected && !inPeriod(model, cells, period, dated)) find(true, "NAT-PERIOD", dated, "not in the reporting period");
     ++tally.received;
     ++v.rows;
     if (warned) ++tally.warned;
@@ -222,26 +258,24 @@ void NationalCollector::Impl::takeRows(const Checked& t, const std::string& subm
     }
     ++tally.accepted;
     ++summary.accepted;
-    keep(model, cells, submission, !start.empty(), mine, tally);
+    keep(model, cells, submission, period.whole_month, mine, tally);
   }
 }
 
 void NationalCollector::Impl::keep(const NationalTable& model, const std::vector<std::string>& cells,
-                                   const std::string& submission, bool of_window, HeldTable& mine,
-                                   TableTally& tally) {
+                                   const std::string& submission, bool again, HeldTable& mine, TableTally& tally) {
   std::string row = canonical(model, cells);
   auto [it, fresh] = mine.rows.try_emplace(keyOf(model, cells));
   if (fresh) {
     if (model.primary_key) ++mine.parents[cells[model.key[0]]];
-  } else if (model.key.empty() && model.code != "CYP000" &&
-             (it->second.submission == submission || !of_window)) {
+  } else if (model.key.empty() && model.code != "CYP000" && (it->second.submission == submission || !again)) {
     // Another row that is alike: in one file, or in a flow of changes. (What was sent twice by mistake shows in
-    // the count of rows held.) A file of a window states its rows anew.
+    // the count of rows held.) The file of a whole month states its rows anew.
     ++it->second.copies;
     ++mine.more_copies;
     it->second.submission = submission;
     return;
-  } else if (it->second.row == row && it->second.submission != submission && model.code != "CYP000") {
+  } else if (it->second.row == row && it->second.submission != submission && model.code != "CYP000" && !again) {
     ++tally.repeated;
     ++summary.repeated;
   }
@@ -322,8 +356,8 @@ Verdict NationalCollector::receive(std::string_view content, const std::string& 
     if (impl_->align(from, checked, v.file_errors)) tables.push_back(std::move(checked));
   }
   (void)file_name;
-  std::string start, end;
-  if (v.file_errors.empty()) impl_->checkHeader(tables, file.manifest, v.file_errors, start, end);
+  Period period;
+  if (v.file_errors.empty()) impl_->checkHeader(tables, file.manifest, v.file_errors, period);
   v.readable = v.file_errors.empty();
   if (v.readable) {
     ++impl_->summary.files_accepted;
@@ -337,7 +371,7 @@ Verdict NationalCollector::receive(std::string_view content, const std::string& 
     }
     for (const NationalTable& model : order) {
       for (const Checked& t : tables) {
-        if (t.table == &model) impl_->takeRows(t, v.submission_id, start, end, v);
+        if (t.table == &model) impl_->takeRows(t, v.submission_id, period, v);
       }
     }
     for (const Checked& t : tables) impl_->checkLinks(t, v);

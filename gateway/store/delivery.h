@@ -45,8 +45,12 @@ struct SubmissionRequest {
   std::vector<std::string> tables;
   SubmissionScope scope = SubmissionScope::kChanges;
   // Rows with a period in [period_from, period_to) only, compared as text; empty: no bound. Rows without a
-  // period always match.
-  std::string period_from, period_to;
+  // period always match. What lasted ("from/to", ProjectedRow::period): for kEverything when it touches the
+  // window; else in any window, unless it ended before `lasting_from`.
+  std::string period_from, period_to, lasting_from;
+  // kEverything: rows of these tables go only with a row of another table that matches, of the same subject
+  // (a patient with nothing in the month is not in the month's file).
+  std::vector<std::string> companions;
   // About this many rows at most. A subject is never cut: the last one may go over. 0: no limit.
   std::uint64_t max_rows = 0;
 };
@@ -89,6 +93,7 @@ struct SubmissionFilter {
   std::optional<Instant> due_at;        // next_attempt not set or not after this
   std::uint64_t after = 0;              // ids above this
   std::size_t limit = 1000;
+  std::string window = {};              // empty: any
 };
 
 struct SubmissionRow {
@@ -99,6 +104,18 @@ struct SubmissionRow {
   bool deleted = false;  // a withdrawal: the row must be deleted at the destination
   bool context = false;  // had no change; in the file for its subject's sake
   std::string_view cells;
+};
+
+// A subject whose rows must not travel with a submission that was opened.
+struct LeftOut {
+  std::string source, subject;
+  std::string rule, reason;  // plain English, no patient data
+};
+
+// Pending rows whose period ended in one month.
+struct PendingMonth {
+  std::string month;  // "2026-07"
+  std::uint64_t rows = 0;
 };
 
 enum class ReceiptKind : std::uint8_t {

@@ -43,7 +43,9 @@ struct RowKey {
 struct ProjectedRow {
   std::string_view collection, table;
   std::string_view key;     // unique in (collection, table) over all subjects
-  std::string_view period;  // what windows are cut by, such as "2026-11-23"; compared as text; may be empty
+  // What windows are cut by: a day such as "2026-11-23", or days through which it lasted, "2026-01-05/2026-03-01"
+  // or "2026-01-05/" (still open); compared as text; may be empty.
+  std::string_view period;
   std::string_view cells;   // the row, encoded by the caller; a new version is what changes these bytes
   std::string_view
       lineage;              // where each cell came from, encoded by the caller; a change makes no new version

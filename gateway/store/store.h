@@ -112,6 +112,15 @@ class Store {
   // Moves pending rows into a new submission, in one transaction; nullopt when none match. See
   // SubmissionRequest.
   virtual Result<std::optional<Submission>> openSubmission(const SubmissionRequest& request) = 0;
+  // What openSubmission would take with this request, in the same order and numbering, without taking it.
+  virtual Result<std::uint64_t> previewSubmission(const SubmissionRequest& request,
+                                                  const std::function<bool(const SubmissionRow&)>& on_row) = 0;
+  // Takes subjects out of a submission that is still assembling: their rows that were to be written (deletes stay) count as
+  // rejected by that rule, those that had already been sent stay as they were, and the others are numbered anew.
+  virtual Result<Submission> leaveOut(std::uint64_t submission, std::span<const LeftOut> subjects) = 0;
+  // Pending rows whose period ended before that day, by the month in which it ended, oldest first. An empty day: all
+  // pending rows (those without a period under the month "").
+  virtual Result<std::vector<PendingMonth>> pendingBefore(std::string_view destination, std::string_view day) = 0;
   // The members in file order, from row number `after` + 1 on; cells as they were when the submission was
   // opened, whatever happened to the row since.
   virtual Result<std::uint64_t> readSubmission(std::uint64_t submission, std::uint64_t after,

@@ -1,4 +1,5 @@
 """A simulator and gateways on free ports, for the tests that look at the whole. Python 3 standard library only."""
+import datetime
 import json
 import os
 import pathlib
@@ -98,6 +99,26 @@ class World:
             gateway.communicate()
             return f"it did not drain in {timeout} s: {status}", 99
         return out, gateway.returncode
+
+    def set_calendar(self, windows):
+        """A calendar of the test's own: `windows` is {(month, kind): (opens, closes)}; any other window closed long ago."""
+        month, published = datetime.date.today().replace(day=1), []
+        for _ in range(30):
+            for kind, closed in (("primary", ("2000-01-01", "2000-01-02")), ("refresh", ("2000-02-01", "2000-02-02"))):
+                opens, closes = windows.get((month.strftime("%Y-%m"), kind), closed)
+                published.append({"period": month.strftime("%Y-%m"), "kind": kind, "opens": str(opens), "closes": str(closes)})
+            month = (month - datetime.timedelta(days=1)).replace(day=1)
+        (self.folder / "calendar.json").write_text(json.dumps({
+            "period": "calendar-month", "confidence": "of a test", "published": published,
+            "fallback": {"confidence": "of a test", "closingDay": 1, "primaryMonthsAfter": 1, "refreshMonthsAfter": 24}}, indent=1))
+        text = self.config.read_text()
+        if "calendar =" not in text:
+            self.config.write_text(text.replace('id = "csds/1.6"\n', 'id = "csds/1.6"\ncalendar = "calendar.json"\n'))
+
+    def command(self, *args):
+        """Output and exit code of a command line."""
+        done = subprocess.run([self.binary, *map(str, args)], env=self.env, capture_output=True, text=True, timeout=120)
+        return done.stdout + done.stderr, done.returncode
 
     def drop_file(self, name, text):
         part = self.drop / "in" / ("." + name)

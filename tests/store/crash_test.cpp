@@ -71,6 +71,8 @@ class StoreCrash : public StoreTest {
       must(store().markDirty("", std::vector<std::string>{}).has_value());
       drain();
       if (const auto submission = openSubmission()) {
+        const std::vector<LeftOut> out{{kSource, "Patient/2", "one-number", "two patients"}};
+        must(store().leaveOut(submission->id, out).has_value());
         mark(submission->id, SubmissionState::kReady);
         mark(submission->id, SubmissionState::kSending);
         Receipt receipt;

@@ -186,4 +186,19 @@ bool Collection::belongs(std::uint16_t table, std::string_view period_start, std
   return kind == PeriodKind::kAlways || touches(period_start, period_end, window);
 }
 
+bool Collection::companion(std::uint16_t table) const {
+  // Up the chain of parents; it has no loops, since each step is a table that the other one refers to.
+  for (std::size_t steps = 0; steps < impl_->tables.size(); ++steps) {
+    const TablePlan& plan = impl_->table_plans[table];
+    if (plan.period.kind == PeriodKind::kHull) return true;
+    if (plan.period.kind != PeriodKind::kParent || plan.period_link == kNoField) return false;
+    table = plan.links[plan.period_link].other_table;
+  }
+  return false;
+}
+
+const Calendar* Collection::calendar() const {
+  return impl_->calendar.get();
+}
+
 }  // namespace tributary::collection

@@ -1,5 +1,7 @@
 #include "collection/file_check.h"
 
+#include <algorithm>
+
 #include "base/hash.h"
 #include "collection/internal/plan.h"
 
@@ -13,6 +15,10 @@ FileCheck::FileCheck(std::shared_ptr<const Collection> collection)
       distinct_.push_back({check.rule, static_cast<std::uint16_t>(t), check.field, check.other, {}});
     }
   }
+}
+
+bool FileCheck::watches(std::uint16_t table) const {
+  return std::any_of(distinct_.begin(), distinct_.end(), [&](const Distinct& one) { return one.table == table; });
 }
 
 bool FileCheck::add(std::uint16_t table, std::string_view key, std::span<const std::string_view> cells) {

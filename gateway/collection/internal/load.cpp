@@ -71,6 +71,7 @@ void Loader::load(const JsonFile& manifest, std::string_view manifest_text, cons
   groups(root["groups"]);
   periods(root);
   aggregates(root["aggregates"]);
+  calendar(root["calendar"], options);
   for (const Json& type : root["references"].items()) impl_.reference_types.push_back(type.string());
   std::sort(impl_.reference_types.begin(), impl_.reference_types.end());
   std::set<std::string> types(impl_.types.begin(), impl_.types.end());
@@ -480,6 +481,16 @@ void Loader::groups(const Json& list) {
                                impl_.tables[parent].fields[found->other].name, item["text"].string(),
                                item["confidence"].text().starts_with("stated") ? "stated" : "inferred"});
     impl_.table_plans[parent].groups.push_back(plan);
+  }
+}
+
+// A file's name or the calendar itself. What it says changes no row, so it is no part of the generation.
+void Loader::calendar(const Json& entry, const LoadOptions& options) {
+  if (!options.calendar.empty() || entry.isString()) {
+    const std::filesystem::path path = options.calendar.empty() ? joinPath(folder_, entry.text()) : options.calendar;
+    if (const auto file = readJson(path, reporter_)) impl_.calendar = Calendar::read(path, file->root(), reporter_);
+  } else if (entry) {
+    impl_.calendar = Calendar::read(manifest_->path, entry, reporter_);
   }
 }
 

@@ -34,6 +34,7 @@ class Loader {
   void compare(PendingCheck& pending, std::uint16_t table);
   void groups(const Json& list);
   void periods(const Json& root);
+  void calendar(const Json& entry, const LoadOptions& options);
   void header(const Json& entry);
   void aggregates(const Json& list);  // load_aggregates.cpp, with the four below
   void aggregate(const Json& entry);

@@ -157,6 +157,7 @@ struct Collection::Impl {
   std::uint16_t header_table = kNoTable;
   std::vector<HeaderCell> header;
   std::vector<AggregatePlan> aggregates;
+  std::shared_ptr<const Calendar> calendar;
 
   std::shared_ptr<const terminology::Definitions> definitions;
   std::shared_ptr<const terminology::Terminology> terminology;

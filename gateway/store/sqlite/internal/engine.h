@@ -59,6 +59,10 @@ class Engine final : public Store {
   Result<std::optional<Submission>> openSubmission(const SubmissionRequest& request) override;
   Result<std::uint64_t> readSubmission(std::uint64_t submission, std::uint64_t after,
                                        const std::function<bool(const SubmissionRow&)>& on_row) override;
+  Result<std::uint64_t> previewSubmission(const SubmissionRequest& request,
+                                          const std::function<bool(const SubmissionRow&)>& on_row) override;
+  Result<Submission> leaveOut(std::uint64_t submission, std::span<const LeftOut> subjects) override;
+  Result<std::vector<PendingMonth>> pendingBefore(std::string_view destination, std::string_view day) override;
   Result<Submission> markSubmission(std::uint64_t submission, const SubmissionUpdate& update) override;
   Result<std::uint64_t> requeueSubmission(std::uint64_t submission, std::string_view reason) override;
   Result<std::uint64_t> requeueRows(std::string_view destination, std::span<const RowKey> rows) override;

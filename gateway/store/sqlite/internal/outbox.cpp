@@ -4,6 +4,7 @@
 #include "base/fault_point.h"
 #include "base/hash.h"
 #include "store/sqlite/internal/engine.h"
+#include "store/sqlite/internal/period_sql.h"
 
 namespace tributary::store::sqlite {
 namespace {
@@ -116,14 +117,13 @@ class Opener {
     TRY_VOID(database_.run("DELETE FROM wanted_subject"));
     const bool everything = request_.scope == SubmissionScope::kEverything;
     if (everything) {
-      TRY_VOID(database_.run(
-          "INSERT OR IGNORE INTO wanted_subject SELECT l.subject_id FROM ledger l WHERE l.collection_id = ? "
-          "AND "
-          "l.table_id IN (SELECT table_id FROM wanted_table) AND (l.period = '' OR ((? = '' OR l.period >= "
-          "?) AND (? = "
-          "'' OR l.period < ?)))",
-          collection_, request_.period_from, request_.period_from, request_.period_to, request_.period_to));
-      return {};
+      const std::string companions = idsOf(state_.names, request_.companions);
+      return database_.run(
+          "INSERT OR IGNORE INTO wanted_subject SELECT l.subject_id FROM ledger l WHERE l.collection_id = ?5 AND l.table_id "
+          "IN (SELECT table_id FROM wanted_table) AND l.table_id NOT IN (SELECT value FROM json_each(?6)) AND (l.deleted = 0 "
+          "OR EXISTS(SELECT 1 FROM delivery d WHERE d.destination_id = ?7 AND d.row_id = l.id AND d.state = 0)) "
+          "AND " PERIOD_MATCHES,
+          request_.period_from, request_.period_to, request_.lasting_from, true, collection_, companions, destination_);
     }
     // In the order of the index of pending rows, so that a limit ends the walk early.
     std::vector<std::int64_t> subjects;
@@ -131,10 +131,9 @@ class Opener {
       Rows rows = database_.query(
           "SELECT d.subject_id, count(*) FROM delivery d CROSS JOIN ledger l ON l.id = d.row_id CROSS JOIN "
           "wanted_table "
-          "w ON w.table_id = l.table_id WHERE d.destination_id = ? AND d.state = 0 AND (l.period = '' OR ((? "
-          "= '' OR "
-          "l.period >= ?) AND (? = '' OR l.period < ?))) GROUP BY d.subject_id ORDER BY d.subject_id",
-          destination_, request_.period_from, request_.period_from, request_.period_to, request_.period_to);
+          "w ON w.table_id = l.table_id WHERE d.destination_id = ?5 AND d.state = 0 AND " PERIOD_MATCHES
+          " GROUP BY d.subject_id ORDER BY d.subject_id",
+          request_.period_from, request_.period_to, request_.lasting_from, false, destination_);
       std::uint64_t found_rows = 0;
       while (request_.max_rows == 0 || found_rows < request_.max_rows) {
         TRY_ASSIGN(const bool more, rows.next());
@@ -156,19 +155,16 @@ class Opener {
     std::uint64_t number = 0, deletes = 0;
     SubmissionTable table;
     const bool with_context = request_.scope != SubmissionScope::kChanges;
+    const bool everything = request_.scope == SubmissionScope::kEverything;
+    // A refresh also takes what was refused, or went with a submission that failed, as its own: its answer decides anew.
     Rows rows = database_.query(
-        "SELECT l.id, d.version, d.deleted, d.state, w.position, l.table_id FROM wanted_subject c CROSS JOIN "
-        "ledger l "
-        "ON l.subject_id = c.subject_id CROSS JOIN wanted_table w ON w.table_id = l.table_id CROSS JOIN "
-        "delivery d ON "
-        "d.destination_id = ?1 AND d.row_id = l.id CROSS JOIN subject s ON s.id = l.subject_id CROSS JOIN "
-        "name n ON "
-        "n.id = s.source_id WHERE l.collection_id = ?2 AND (l.period = '' OR ((?3 = '' OR l.period >= ?3) "
-        "AND (?4 = '' "
-        "OR l.period < ?4))) AND (d.state = 0 OR (?5 AND l.deleted = 0)) ORDER BY w.position, n.text, "
-        "s.subject_key, "
-        "l.row_key",
-        destination_, collection_, request_.period_from, request_.period_to, with_context);
+        "SELECT l.id, d.version, d.deleted, d.state = 0 OR (?4 AND (d.state = 3 OR (d.state = 1 AND p.state IN (6, 8, "
+        "9)))), w.position, l.table_id, d.state <> 0 FROM wanted_subject c CROSS JOIN ledger l ON l.subject_id = c.subject_id "
+        "CROSS JOIN wanted_table w ON w.table_id = l.table_id CROSS JOIN delivery d ON d.destination_id = ?5 AND "
+        "d.row_id = l.id CROSS JOIN subject s ON s.id = l.subject_id CROSS JOIN name n ON n.id = s.source_id LEFT JOIN "
+        "submission p ON p.id = d.submission_id WHERE l.collection_id = ?6 AND " PERIOD_MATCHES
+        " AND (d.state = 0 OR (?7 AND l.deleted = 0)) ORDER BY w.position, n.text, s.subject_key, l.row_key",
+        request_.period_from, request_.period_to, request_.lasting_from, everything, destination_, collection_, with_context);
     for (;;) {
       TRY_ASSIGN(const bool more, rows.next());
       if (!more) break;
@@ -181,16 +177,15 @@ class Opener {
       }
       ++number;
       ++table.rows;
-      const bool deleted = rows->flag(2), pending = rows->integer(3) == 0;
+      const bool deleted = rows->flag(2), taken = rows->flag(3), context = rows->flag(6);
       table.deletes += deleted ? 1 : 0;
       deletes += deleted ? 1 : 0;
       TRY_VOID(database_.run("INSERT INTO submission_row VALUES(?,?,?,?,?,?,0)", id_, number,
-                             rows->integer(0), rows->integer(1), deleted, !pending));
-      if (pending) {
+                             rows->integer(0), rows->integer(1), deleted, context));
+      if (taken) {
         TRY_VOID(
-            database_.run("UPDATE delivery SET state = 1, submission_id = ?, sent_version = version WHERE "
-                          "destination_id = ? AND "
-                          "row_id = ?",
+            database_.run("UPDATE delivery SET state = 1, submission_id = ?, sent_version = version, rule_id = 0, "
+                          "reason = '' WHERE destination_id = ? AND row_id = ?",
                           id_, destination_, rows->integer(0)));
       }
     }
@@ -504,9 +499,10 @@ Result<std::vector<Submission>> Engine::submissions(const SubmissionFilter& filt
         "t ON t.id "
         "= s.destination_id WHERE s.id > ?1 AND (?2 = 0 OR t.name_id = ?2) AND (?3 = 0 OR (?3 >> s.state) & "
         "1) AND (?4 "
-        "= '' OR s.transport_id = ?4) AND (?5 = 0 OR s.next_attempt <= ?6) ORDER BY s.id LIMIT ?7",
+        "= '' OR s.transport_id = ?4) AND (?5 = 0 OR s.next_attempt <= ?6) AND (?8 = '' OR s.window = ?8) ORDER BY s.id "
+        "LIMIT ?7",
         filter.after, names_.find(filter.destination), states, filter.transport_id, filter.due_at.has_value(),
-        filter.due_at.value_or(Instant{}), static_cast<std::uint64_t>(filter.limit));
+        filter.due_at.value_or(Instant{}), static_cast<std::uint64_t>(filter.limit), filter.window);
     for (;;) {
       TRY_ASSIGN(const bool more, rows.next());
       if (!more) break;
