@@ -279,7 +279,7 @@ void Gateway::addAdminRoutes(net::Router& router) {
     if (!found) return jsonResponse("{\"error\":\"the store cannot be read now\"}", 503);
     return jsonResponse(refusedJson(*found));
   });
-  addRebuildRoutes(router);
+  addAgainRoutes(router);
   router.add(Method::kGet, "/reconcile", [this](const net::ServerRequest&) {
     auto counted = store_->reconcile();
     if (!counted) return jsonResponse("{\"error\":\"the store cannot be counted now\"}", 503);

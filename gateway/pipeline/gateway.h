@@ -75,7 +75,7 @@ class Gateway {
   Result<void> addSource(const SourceConfig& source);
   Result<void> addDestination(const DestinationConfig& destination);
   void addAdminRoutes(net::Router& router);
-  void addRebuildRoutes(net::Router& router);
+  void addAgainRoutes(net::Router& router);
   void work(std::stop_token stop);
   bool takesWork() const;
 

@@ -43,7 +43,7 @@ Lane::Lane(store::Store& store, std::shared_ptr<const collection::Collection> co
   status_.name = config_.name;
   status_.kind = kindName(config_.kind);
   if (const collection::Calendar* calendar = collection_->calendar(); calendar != nullptr) {
-    schedule_.emplace(*calendar, config_.days_before_close);
+    if (calendar->monthly()) schedule_.emplace(*calendar, config_.days_before_close);
     late_days_ = calendar->correctionDays();
   }
   if (config_.late_days) late_days_ = config_.late_days;
@@ -105,7 +105,7 @@ Result<bool> Lane::step() {
     // What is kept for a later day or month is no work that is left; in a hurry nothing else can be pending here.
     const bool kept = config_.mode != DeliveryMode::kContinuous && hurry_;
     status_.kept = kept ? status_.periods.pending : 0;
-    status_.idle = under_way.empty() && awaiting.empty() && (kept || status_.periods.pending == 0);
+    status_.idle = under_way.empty() && awaiting.empty() && !waiting_since_ && (kept || status_.periods.pending == 0);
     status_.doing = !under_way.empty() ? "waiting to send again" : !awaiting.empty() ? "waiting for answers" : waitsFor();
   }
   return advanced || opened || polled;

@@ -128,6 +128,8 @@ class Lane {
   void alarm(const std::string& what, const std::string& text);
   std::string today() const;
   std::string civilSeconds(Instant instant) const;
+  bool byDay() const;
+  collection::Window windowOf(const std::string& label, Instant created) const;
   deliver::Submission describe(const store::Submission& submission) const;
   Result<std::vector<std::uint64_t>> deletesOf(std::uint64_t submission, const store::SubmissionTable& table, bool deletes);
 

@@ -92,7 +92,7 @@ Result<void> Lane::assemble(Submission submission) {
   for (std::size_t t = 0; t < collection_->tables().size(); ++t) {
     const collection::Table& table = collection_->tables()[t];
     if (table.scope == collection::Scope::kHeader) {
-      const collection::HeaderRow header = collection_->header(monthWindow(submission.window.substr(0, 7), civilSeconds(submission.created_at)));
+      const collection::HeaderRow header = collection_->header(windowOf(submission.window, submission.created_at));
       for (const Issue& issue : header.issues) {
         // Told once: a flow within the month it speaks of breaks the same rule in each file.
         if (!told_.insert(issue.rule).second) continue;

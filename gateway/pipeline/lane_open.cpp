@@ -37,6 +37,14 @@ std::string Lane::civilSeconds(Instant instant) const {
   return text;
 }
 
+bool Lane::byDay() const { return collection_->calendar() != nullptr && !collection_->calendar()->monthly(); }
+
+// The reporting period that the header names: the day, where periods are days, else the month that the label lies in.
+collection::Window Lane::windowOf(const std::string& label, Instant created) const {
+  if (byDay() && label.size() == 10) return {label, label, civilSeconds(created)};
+  return monthWindow(label.substr(0, 7), civilSeconds(created));
+}
+
 // By the clock on the wall: an hour that spring leaves out has passed once the next one begins, and one that autumn repeats
 // counts from its first time on.
 bool Lane::pastHour() const {
@@ -114,7 +122,7 @@ bool Lane::changesDue() {
 Result<bool> Lane::openChanges() {
   if (!changesDue()) return false;
   const std::string day = today();
-  const auto faults = headerFaults(*collection_, monthWindow(day.substr(0, 7), civilSeconds(clock_.now())), false);
+  const auto faults = headerFaults(*collection_, windowOf(day, clock_.now()), false);
   if (!faults.empty()) {
     alarm("header", "no file can be sent: " + faults.front());
     return false;
@@ -140,12 +148,12 @@ Result<bool> Lane::openDaily() {
   if (!due) return false;
   const std::string day = today();
   const DailyRange range = dailyRange(day, late_days_);
-  const auto faults = headerFaults(*collection_, monthWindow(range.day.substr(0, 7), civilSeconds(clock_.now())), false);
+  const auto faults = headerFaults(*collection_, windowOf(range.day, clock_.now()), false);
   if (!faults.empty()) {
     alarm("header", "no file can be sent: " + faults.front());
     return false;
   }
-  for (const DailyFile& file : dailyFiles(range)) {
+  for (const DailyFile& file : dailyFiles(range, byDay())) {
     SubmissionRequest wanted = request(SubmissionScope::kChanges, file.label);
     wanted.period_from = file.from;
     wanted.period_to = file.to;
@@ -163,7 +171,7 @@ Result<bool> Lane::openDaily() {
 // there is nothing else that a crash could leave behind.
 Result<bool> Lane::openMonthly() {
   if (!schedule_) {
-    alarm("calendar", "the collection has no calendar, so no month can be due; name one with collection.calendar");
+    alarm("calendar", "the collection has no calendar of months, so none can be due; name one with collection.calendar");
     return false;
   }
   const std::string day = today();

@@ -61,7 +61,7 @@ std::vector<std::string> headerFaults(const collection::Collection& collection, 
     const auto rules = collection.rules();
     const auto rule = std::find_if(rules.begin(), rules.end(), [&](const collection::Rule& one) { return one.id == issue.rule; });
     // Within the month that it speaks of, a file of changes breaks rules about the period by its nature.
-    const bool of_period = rule != rules.end() && (rule->kind == "compare" || rule->kind == "calendar" || rule->kind == "date");
+    const bool of_period = rule != rules.end() && (rule->kind == "compare" || rule->kind == "calendar");
     if (whole_month || !of_period) out.push_back(issue.path + ": " + issue.text + " (" + issue.rule + ")");
   }
   return out;

@@ -9,6 +9,7 @@ namespace {
 
 using collection::WindowKind;
 
+constexpr std::int32_t kDaysBack = 60;    // daily, by day: files for single days; what is older goes in one more
 constexpr std::int32_t kMonthsBack = 36;   // daily: files for single months; what is older goes in one more
 constexpr std::int32_t kMonthsAround = 26;  // no window lies further from its month (see Calendar)
 constexpr WindowKind kKinds[] = {WindowKind::kPrimary, WindowKind::kRefresh};
@@ -88,8 +89,14 @@ DailyRange dailyRange(std::string_view today, std::optional<std::uint32_t> late_
   return out;
 }
 
-std::vector<DailyFile> dailyFiles(const DailyRange& range) {
+std::vector<DailyFile> dailyFiles(const DailyRange& range, bool by_day) {
   std::vector<DailyFile> out;
+  if (by_day) {
+    const std::string oldest = range.from.empty() ? addDays(range.day, -kDaysBack) : range.from;
+    for (std::string day = range.day; day >= oldest; day = addDays(day, -1)) out.push_back({day, day, addDays(day, 1)});
+    if (range.from.empty()) out.push_back({oldest, "", oldest});
+    return out;
+  }
   const std::string own = range.day.substr(0, 7);
   for (std::int32_t back = 0; back <= kMonthsBack; ++back) {
     const std::string month = addMonths(own, -back);

@@ -56,11 +56,12 @@ struct DailyRange {
 // `late_days` counts from the day on which it is sent: with 14, on the 25th the 11th is the first that still goes.
 DailyRange dailyRange(std::string_view today, std::optional<std::uint32_t> late_days);
 
-// One file a reporting month, the day's own month first; see docs/decisions/0002.
+// One file a reporting period, the day's own first; see docs/decisions/0002. Periods are calendar months, or single days where
+// the collection's calendar says so.
 struct DailyFile {
-  std::string label;       // window of the submission: the day, or the first day of an earlier month
+  std::string label;       // window of the submission: the day, or the first day of an earlier period
   std::string from, to;    // days, `to` not included; empty: no bound
 };
-std::vector<DailyFile> dailyFiles(const DailyRange& range);
+std::vector<DailyFile> dailyFiles(const DailyRange& range, bool by_day = false);
 
 }  // namespace tributary::pipeline

@@ -40,7 +40,7 @@ def main():
                  "store.mark_dirty.",
                  # months, days and what is left out of a file: tests/scenarios, month_kills
                  "pipeline.lane.before_open_", "pipeline.lane.after_open_", "pipeline.lane.before_leave_out", "pipeline.lane.after_leave_out",
-                 "pipeline.lane.before_refuse", "pipeline.lane.before_rebuild", "pipeline.lane.after_rebuild", "store.leave_out.")
+                 "pipeline.lane.before_refuse", "pipeline.lane.before_rebuild", "pipeline.lane.after_rebuild", "store.leave_out.", "pipeline.requeue_rows.")
     points = [p for p in subprocess.run([options.bin, "fault-points"], check=True, capture_output=True, text=True).stdout.split()
               if not p.startswith(elsewhere)]
     world = World(options.bin, patients=max(60, options.kills), seed=3, source="files+search", source_extra="subscribe = true\n")

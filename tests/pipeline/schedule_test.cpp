@@ -103,5 +103,12 @@ TEST(DailySchedule, WithoutABoundWhatIsOlderThanThreeYearsGoesInOneFile) {
   EXPECT_EQ(files.back(), "2023-11-01 [,2023-11-01)");
 }
 
+TEST(DailySchedule, AFileADayWherePeriodsAreDays) {
+  std::vector<std::string> out;
+  for (const DailyFile& file : dailyFiles(dailyRange("2026-03-02", 3), true)) out.push_back(file.label + " [" + file.from + "," + file.to + ")");
+  EXPECT_THAT(out, ElementsAre("2026-03-01 [2026-03-01,2026-03-02)", "2026-02-28 [2026-02-28,2026-03-01)", "2026-02-27 [2026-02-27,2026-02-28)"));
+  EXPECT_EQ(dailyFiles(dailyRange("2026-03-02", {}), true).size(), 62U);
+}
+
 }  // namespace
 }  // namespace tributary::pipeline

@@ -487,7 +487,7 @@ void Loader::groups(const Json& list) {
 // A file's name or the calendar itself. What it says changes no row, so it is no part of the generation.
 void Loader::calendar(const Json& entry, const LoadOptions& options) {
   if (!options.calendar.empty() || entry.isString()) {
-    const std::filesystem::path path = options.calendar.empty() ? joinPath(folder_, entry.text()) : options.calendar;
+    const std::filesystem::path path = options.calendar.empty() ? std::filesystem::path(joinPath(folder_, entry.text())) : options.calendar;
     if (const auto file = readJson(path, reporter_)) impl_.calendar = Calendar::read(path, file->root(), reporter_);
   } else if (entry) {
     impl_.calendar = Calendar::read(manifest_->path, entry, reporter_);

@@ -1,6 +1,8 @@
-// The admin routes that send a past month again: a preview first, then the order with the preview's digest.
+// The admin routes that send something again: a past month (a preview first, then the order with the preview's digest), and rows
+// that were rejected or left out by one rule.
 #include <algorithm>
 
+#include "base/fault_point.h"
 #include "pipeline/gateway.h"
 #include "pipeline/issue_codec.h"
 
@@ -16,6 +18,35 @@ std::string jsonText(std::string_view text) {
 net::ServerResponse problem(const Error& error) {
   const int status = error.code == ErrorCode::kInvalidArgument ? 400 : error.code == ErrorCode::kNotFound ? 404 : error.code == ErrorCode::kConflict ? 409 : 503;
   return net::ServerResponse::json(status, "{\"error\":" + jsonText(status == 503 ? "the store cannot be read now" : error.text) + "}");
+}
+
+constexpr std::size_t kRowsAtOnce = 1000;
+
+// Rows that a destination rejects by one rule (or that were left out of its files by it) wait for a submission again.
+Result<std::uint64_t> requeueByRule(store::Store& store, const std::string& collection, const std::string& destination, std::string_view rule,
+                                    const std::string& actor) {
+  store::RowFilter filter;
+  filter.collection = collection;
+  filter.destination = destination;
+  filter.state = store::RowState::kRejected;
+  std::uint64_t after = 0, moved = 0;
+  TRY_VOID(store.audit(std::vector<store::AuditEntry>{{actor, "requeue", destination, "rows rejected by " + std::string(rule)}}));
+  for (;;) {
+    std::vector<store::RowKey> keys;
+    std::size_t seen = 0;
+    TRY_ASSIGN([[maybe_unused]] const std::uint64_t read, store.readRows(filter, after, kRowsAtOnce, [&](const store::LedgerRow& row) {
+      ++seen;
+      after = row.id;
+      for (const store::RowDelivery& one : row.deliveries) {
+        if (one.destination == destination && one.rule == rule) keys.push_back({row.collection, row.table, row.key});
+      }
+      return true;
+    }));
+    if (seen == 0) return moved;
+    FAULT_POINT("pipeline.requeue_rows.before");
+    TRY_ASSIGN(const std::uint64_t rows, store.requeueRows(destination, keys));
+    moved += rows;
+  }
 }
 
 }  // namespace
@@ -34,7 +65,7 @@ std::string previewJson(const MonthPreview& preview) {
   return out + "]}";
 }
 
-void Gateway::addRebuildRoutes(net::Router& router) {
+void Gateway::addAgainRoutes(net::Router& router) {
   const auto lane = [this](const net::ServerRequest& request) -> Lane* {
     const auto found = std::find_if(lanes_.begin(), lanes_.end(), [&](const auto& one) { return one->name() == request.parameter("name"); });
     return found == lanes_.end() ? nullptr : found->get();
@@ -45,6 +76,15 @@ void Gateway::addRebuildRoutes(net::Router& router) {
     if (found == nullptr) return unknown();
     const auto preview = found->previewMonth(std::string(request.queryParameter("period")));
     return preview ? net::ServerResponse::json(200, previewJson(*preview)) : problem(preview.error());
+  });
+  router.add(net::Method::kPost, "/destinations/{name}/requeue", [this, lane, unknown](const net::ServerRequest& request) {
+    const Lane* const found = lane(request);
+    const std::string_view rule = request.queryParameter("rule");
+    if (found == nullptr) return unknown();
+    if (rule.empty()) return net::ServerResponse::json(400, R"({"error":"name the rule: ?rule=L0472"})");
+    const std::string actor = request.peer_subject.empty() ? "admin" : request.peer_subject;
+    const auto rows = requeueByRule(*store_, std::string(collection_->id()), found->name(), rule, actor);
+    return rows ? net::ServerResponse::json(200, "{\"rows\":" + std::to_string(*rows) + "}") : problem(rows.error());
   });
   router.add(net::Method::kPost, "/destinations/{name}/rebuild", [=](const net::ServerRequest& request) {
     Lane* const found = lane(request);
