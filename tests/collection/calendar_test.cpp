@@ -97,6 +97,26 @@ TEST(Calendar, BelongsOverMonthEndsAndLeapDays) {
   EXPECT_TRUE(csds()->belongs(staff, "", "", february));
 }
 
+// A team that has closed its part of an open referral is in no later month: its closure would lie before the period.
+TEST(Calendar, ATeamThatClosedItsPartEndsEarlierThanTheReferral) {
+  REQUIRE_CSDS();
+  const auto episode = [](const char* id, const char* care_team, const char* rest) {
+    return std::string(R"({"resourceType":"EpisodeOfCare","id":")") + id + R"(","patient":{"reference":"Patient/a"},"referralRequest":[{"reference":)" +
+           R"("ServiceRequest/r"}],"team":[{"reference":"CareTeam/)" + care_team + R"("}],)" + rest + "}";
+  };
+  std::string other = team();
+  other.replace(other.find(R"("id":"t")"), 8, R"("id":"u")");
+  other.replace(other.find(R"("value":"T1")"), 12, R"("value":"T2")");
+  const Seen seen = project({patient(), referral(), episode("e1", "t", R"("status":"finished","period":{"start":"2026-10-02","end":"2026-10-20"})"),
+                             episode("e2", "u", R"("status":"active","period":{"start":"2026-10-03"})")},
+                            {team(), other});
+  std::vector<std::string> periods;
+  for (const SeenRow& row : seen.rows) {
+    if (row.table == "CYP101Referral" || row.table == "CYP102ServiceTypeReferredTo") periods.push_back(row.table.substr(0, 6) + " " + row.start + "/" + row.end);
+  }
+  EXPECT_THAT(periods, testing::UnorderedElementsAre("CYP101 2026-10-01/", "CYP102 2026-10-01/2026-10-20", "CYP102 2026-10-01/"));
+}
+
 TEST(Calendar, AUsersOwnFileReplacesTheCollections) {
   REQUIRE_CSDS();
   std::vector<Issue> issues;

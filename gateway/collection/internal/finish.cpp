@@ -50,6 +50,10 @@ void Projector::Impl::periods() {
     if (parent == kNone) continue;
     row.start = rows_[parent].start;
     row.end = rows_[parent].end;
+    // An end of its own, where that comes earlier.
+    if (table.period.end == kNoField) continue;
+    const std::string_view own = cellsOf(row)[table.period.end].substr(0, 10);
+    if (!own.empty() && (row.end.empty() || own < row.end)) row.end = own;
   }
 }
 
