@@ -101,6 +101,8 @@ Result<std::uint64_t> Engine::previewSubmission(const SubmissionRequest& request
   }
   TRY_ASSIGN(const Readers::Lease database, readers_.take());
   const bool everything = request.scope == SubmissionScope::kEverything;
+  // Bound by address: they live until the last row.
+  const std::string tables = idsOf(names_, request.tables), companions = idsOf(names_, request.companions);
   Rows rows = database->query(
       "WITH wanted AS MATERIALIZED (SELECT value AS table_id, key AS position FROM json_each(?5)), here AS (SELECT d.id FROM "
       "destination d WHERE d.name_id = ?6 AND d.collection_id = ?7 AND d.active = 1), anchored AS MATERIALIZED (SELECT DISTINCT "
@@ -113,8 +115,8 @@ Result<std::uint64_t> Engine::previewSubmission(const SubmissionRequest& request
       "l.collection_id = ?7 AND " PERIOD_MATCHES
       " AND (d.state = 0 OR (?8 AND l.deleted = 0)) AND (NOT ?8 OR l.subject_id IN (SELECT subject_id FROM anchored)) ORDER BY "
       "w.position, n.text, s.subject_key, l.row_key",
-      request.period_from, request.period_to, request.lasting_from, everything, idsOf(names_, request.tables),
-      names_.find(request.destination), names_.find(request.collection), everything, idsOf(names_, request.companions));
+      request.period_from, request.period_to, request.lasting_from, everything, tables,
+      names_.find(request.destination), names_.find(request.collection), everything, companions);
   std::string table, source;
   std::uint64_t number = 0, first = 0;
   for (;;) {
