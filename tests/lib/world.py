@@ -101,10 +101,13 @@ class World:
         return out, gateway.returncode
 
     def set_calendar(self, windows):
-        """A calendar of the test's own: `windows` is {(month, kind): (opens, closes)}; any other window closed long ago."""
+        """A calendar of the test's own: `windows` is {(month, kind): (opens, closes)}; any other window closed long ago, but the refresh of a
+        month whose primary is given comes in the far future."""
         month, published = datetime.date.today().replace(day=1), []
         for _ in range(30):
             for kind, closed in (("primary", ("2000-01-01", "2000-01-02")), ("refresh", ("2000-02-01", "2000-02-02"))):
+                if kind == "refresh" and (month.strftime("%Y-%m"), "primary") in windows:
+                    closed = ("2098-01-01", "2098-01-02")
                 opens, closes = windows.get((month.strftime("%Y-%m"), kind), closed)
                 published.append({"period": month.strftime("%Y-%m"), "kind": kind, "opens": str(opens), "closes": str(closes)})
             month = (month - datetime.timedelta(days=1)).replace(day=1)
