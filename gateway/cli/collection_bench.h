@@ -32,6 +32,8 @@ std::shared_ptr<const collection::Collection> loadCollection(const std::filesyst
 // The files, read; what cannot be read is told on stderr.
 std::unique_ptr<collection::Workbench> requireResources(
     const CollectionInput& input, std::shared_ptr<const collection::Collection> collection);
+// How the collection writes its rows as XML (forms/xml.json); empty: it does not say.
+std::filesystem::path xmlLayoutOf(const CollectionInput& input);
 void printTotals(const collection::BenchTotals& totals);
 
 }  // namespace tributary::cli

@@ -8,6 +8,7 @@
 
 #include "base/fault_point.h"
 #include "deliver/assembly.h"
+#include "pipeline/forms.h"
 
 namespace tributary::pipeline {
 namespace {
@@ -156,7 +157,7 @@ Result<bool> Lane::open() {
   request.destination = config_.name;
   request.collection = std::string(collection_->id());
   request.window = config_.mode == DeliveryMode::kDaily ? civilDate(clock_.now() - std::chrono::hours(24)) : civilDate(clock_.now());
-  request.format = config_.format == DeliveryFormat::kCsvZip ? "csv-zip" : "ndjson";
+  request.format = deliver::formName(config_.format);
   for (const collection::Table& table : collection_->tables()) request.tables.push_back(table.name);
   request.scope = store::SubmissionScope::kChanges;
   request.max_rows = config_.max_rows;
@@ -201,7 +202,12 @@ Result<bool> Lane::advance() {
   bool moved = false;
   for (Submission submission : list) {
     if (submission.state == SubmissionState::kAssembling) {
-      TRY_VOID(assemble(submission));
+      if (auto written = assemble(submission); !written) {
+        // The form cannot carry these rows, or the other side's template is not as it must be: the same would happen again.
+        if (written.error().code != ErrorCode::kRejected) return std::unexpected(std::move(written).error());
+        TRY_ASSIGN([[maybe_unused]] const bool settled,
+                   settle(submission, {.verdict = deliver::SubmitVerdict::kRefused, .transport_id = {}, .reason = written.error().text}));
+      }
       moved = true;
       continue;  // it is sent in the next round, in order
     }
@@ -233,7 +239,7 @@ deliver::Submission Lane::describe(const Submission& submission) const {
   out.collection = submission.collection;
   out.window_from = out.window_to = submission.created_at;
   out.file = submission.file_path;
-  out.content_type = submission.format == "ndjson" ? "application/x-ndjson" : "application/zip";
+  out.content_type = deliver::contentType(deliver::findForm(submission.format).value_or(deliver::FileForm::kCsvZip));
   out.bytes = submission.file_bytes;
   out.sha256 = submission.file_hash;
   return out;
@@ -246,7 +252,7 @@ Result<void> Lane::assemble(const Submission& submission) {
   }
   const auto begin = std::chrono::steady_clock::now();
   deliver::AssemblyOptions options;
-  options.form = submission.format == "ndjson" ? deliver::FileForm::kNdjson : deliver::FileForm::kCsvZip;
+  TRY_VOID(chooseForm(submission.format, config_, options));
   options.submission_id = travelId(submission);
   options.collection = submission.collection;
   options.window_from = options.window_to = submission.created_at;
@@ -269,7 +275,7 @@ Result<void> Lane::assemble(const Submission& submission) {
   }
   TRY_ASSIGN(deliver::Assembler assembler, deliver::Assembler::create(options, layouts));
   std::vector<std::string_view> cells;
-  for (std::size_t t = 0; t < collection_->tables().size(); ++t) {
+  for (const std::size_t t : deliver::tableOrder(options, layouts)) {
     const collection::Table& table = collection_->tables()[t];
     if (table.scope == collection::Scope::kHeader) {
       const collection::HeaderRow header = collection_->header(windowOf(submission));
@@ -316,6 +322,9 @@ Result<void> Lane::assemble(const Submission& submission) {
   }
   FAULT_POINT("pipeline.lane.before_file");
   TRY_ASSIGN(const deliver::AssembledFile file, assembler.finish());
+  for (const Issue& issue : file.issues) {
+    log_.write(severityName(issue.severity), issue.rule, issue.path + ": " + issue.text, {{"destination", config_.name}, {"submission", std::to_string(submission.id)}});
+  }
   FAULT_POINT("pipeline.lane.after_file");
   assemble_ns_ += static_cast<std::uint64_t>(std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count());
   SubmissionUpdate update;
