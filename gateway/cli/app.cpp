@@ -8,6 +8,7 @@
 #include "cli/config_command.h"
 #include "cli/coverage_command.h"
 #include "cli/explain_command.h"
+#include "cli/feedback_command.h"
 #include "cli/fhirpath_command.h"
 #include "cli/map_command.h"
 #include "cli/package_command.h"
@@ -34,6 +35,7 @@ int runCommandLine(int argc, char** argv) {
   addMapCommand(root);
   addExplainCommand(root);
   addCoverageCommand(root);
+  addFeedbackCommand(root);
   addTestCommand(root);
   addFhirpathCommand(root);
   addViewCommand(root);

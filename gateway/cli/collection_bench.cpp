@@ -67,6 +67,12 @@ std::shared_ptr<const collection::Collection> requireCollection(const Collection
   return loadCollection(folder, options);
 }
 
+std::filesystem::path xmlLayoutOf(const CollectionInput& input) {
+  const auto path = folderOf(input) / "forms" / "xml.json";
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored) ? path : std::filesystem::path();
+}
+
 std::unique_ptr<collection::Workbench> requireResources(
     const CollectionInput& input, std::shared_ptr<const collection::Collection> collection) {
   auto bench = std::make_unique<collection::Workbench>(std::move(collection));

@@ -36,6 +36,8 @@ std::unique_ptr<collection::Workbench> requireResources(
 void addCountingDay(CLI::App& command, std::string& day);
 std::string countingDay(const collection::Collection& collection, const std::string& given);
 
+// How the collection writes its rows as XML (forms/xml.json); empty: it does not say.
+std::filesystem::path xmlLayoutOf(const CollectionInput& input);
 void printTotals(const collection::BenchTotals& totals);
 
 }  // namespace tributary::cli

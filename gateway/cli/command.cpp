@@ -42,6 +42,12 @@ std::filesystem::path shareFolder(std::string_view name) {
   return sourceTree() / name;
 }
 
+std::filesystem::path accessTool() {
+  const auto installed = programFolder().parent_path() / "share" / "idb" / "fill";
+  if (std::filesystem::exists(installed)) return installed;
+  return sourceTree() / "deploy" / "idb" / "fill";
+}
+
 bool stderrIsTerminal() { return ::isatty(STDERR_FILENO) == 1; }
 bool stdoutIsTerminal() { return ::isatty(STDOUT_FILENO) == 1; }
 

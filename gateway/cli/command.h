@@ -29,6 +29,9 @@ inline constexpr int kExitFault = 3;  // a file, a server or the machine failed
 std::filesystem::path definitionsPath();
 std::filesystem::path shareFolder(std::string_view name);  // "fhir-mappings" or "profiles"
 
+// The program that fills Access databases (deploy/idb): share/idb/fill, or deploy/idb/fill of the source tree.
+std::filesystem::path accessTool();
+
 bool stderrIsTerminal();
 bool stdoutIsTerminal();
 

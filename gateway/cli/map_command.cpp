@@ -7,9 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "base/file.h"
 #include "cli/collection_bench.h"
+#include "cli/map_files.h"
+#include "cli/private_file.h"
 #include "collection/aggregations.h"
+#include "pipeline/feedback.h"
 
 namespace tributary::cli {
 namespace {
@@ -21,23 +23,16 @@ using collection::RowState;
 
 struct MapOptions {
   CollectionInput input;
-  std::string folder, at;
+  std::string folder, format = "csv", layout, feedback, at;
   bool summary = false, resources = false;
 };
 
 struct Collected {
-  std::map<std::uint16_t, std::vector<std::vector<std::string>>> rows;  // good ones
+  MappedRows rows;                                // good ones
   std::map<std::string, std::size_t> quarantined;                       // "Table: rule text" → rows
   std::map<std::string, std::size_t> warnings, refused, filtered;
   std::vector<std::string> occasions;  // of tables that are counted
 };
-
-std::string csvCell(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string out = "\"";
-  for (const char c : text) out += c == '"' ? "\"\"" : std::string(1, c);
-  return out + "\"";
-}
 
 void keep(const Collection& collection, const Projection& projection, Collected& out) {
   for (const Row& row : projection.rows) {
@@ -106,28 +101,12 @@ void printCounts(const char* title, const std::map<std::string, std::size_t>& co
   for (const auto& [text, count] : counts) std::printf("%7zu  %s\n", count, text.c_str());
 }
 
-void writeFiles(const Collection& collection, const Collected& rows, const std::filesystem::path& folder) {
-  std::filesystem::create_directories(folder);
-  for (const auto& [index, list] : rows.rows) {
-    const auto& table = collection.tables()[index];
-    std::string text;
-    for (const auto& field : table.fields) {
-      if (field.sent) text += (text.empty() ? "" : ",") + field.name;
-    }
-    for (const auto& row : list) {
-      text += "\r\n";
-      bool first = true;
-      for (std::size_t f = 0; f < row.size(); ++f) {
-        if (!table.fields[f].sent) continue;
-        if (!std::exchange(first, false)) text += ',';
-        text += csvCell(row[f]);
-      }
-    }
-    text += "\r\n";
-    const auto path = folder / (table.name + ".csv");
-    if (auto written = writeFileDurably(path, text); !written) failWith(written.error());
-    std::printf("%s: %zu rows\n", path.c_str(), list.size());
-  }
+void writeFeedback(const std::filesystem::path& path, const std::string& findings, std::uint64_t count) {
+  auto file = PrivateFile::create(path);
+  if (!file) failWith(file.error());
+  if (auto written = file->write(findings); !written) failWith(written.error());
+  if (auto kept = file->commit(); !kept) failWith(kept.error());
+  std::printf("%s: %llu findings\n", path.c_str(), static_cast<unsigned long long>(count));
 }
 
 void map(const MapOptions& options) {
@@ -135,11 +114,15 @@ void map(const MapOptions& options) {
   const auto bench = requireResources(options.input, collection);
   Collected collected;
   collection::Aggregations aggregations(collection, countingDay(*collection, options.at));
+  pipeline::Feedback feedback(*collection);
+  std::string findings;
+  const bool with_feedback = !options.feedback.empty() || !options.folder.empty();
   const auto totals =
       bench->project([&](const std::string&, std::span<const collection::BenchResource* const> resources,
                          const Projection& projection) {
         keep(*collection, projection, collected);
         aggregations.add(projection);
+        if (with_feedback) feedback.add(projection, findings);
         for (std::size_t i = 0; i < projection.outcomes.size(); ++i) {
           const auto& outcome = projection.outcomes[i];
           const std::string text = std::string(resources[i]->document.resourceType()) + "  " +
@@ -156,12 +139,17 @@ void map(const MapOptions& options) {
   std::printf("%s\n", std::string(collection->title()).c_str());
   for (const std::string& occasion : collected.occasions) std::printf("%s\n", occasion.c_str());
   if (!options.folder.empty()) {
-    writeFiles(*collection, collected, options.folder);
+    writeMapped(*collection, collected.rows, options.folder, options.format,
+                options.layout.empty() ? xmlLayoutOf(options.input) : std::filesystem::path(options.layout));
   } else if (!options.summary) {
     for (const auto& [table, rows] : collected.rows) printTable(collection->tables()[table], rows);
   } else {
     for (const auto& [table, rows] : collected.rows)
       std::printf("%7zu  %s\n", rows.size(), collection->tables()[table].name.c_str());
+  }
+  if (with_feedback) {
+    writeFeedback(options.feedback.empty() ? std::filesystem::path(options.folder) / "feedback.jsonl" : std::filesystem::path(options.feedback),
+                  findings, feedback.findings());
   }
   printCounts("Quarantined rows, by rule", collected.quarantined);
   printCounts("Warnings", collected.warnings);
@@ -178,7 +166,15 @@ void addMapCommand(CLI::App& root) {
   auto options = std::make_shared<MapOptions>();
   CLI::App* const command = root.add_subcommand("map", "Show the national rows that FHIR resources give");
   addCollectionOptions(*command, options->input);
-  command->add_option("-o,--output", options->folder, "write a CSV file a table to this folder instead");
+  command->add_option("-o,--output", options->folder, "write files to this folder instead");
+  command->add_option("--format", options->format, "of the files: csv (one a table), csv-zip, ndjson or xml")
+      ->check(CLI::IsMember(std::vector<std::string>(std::begin(kMapFormats), std::end(kMapFormats))))
+      ->capture_default_str();
+  command->add_option("--layout", options->layout, "with --format xml: file that says how rows become XML; default: the collection's")
+      ->check(CLI::ExistingFile);
+  command->add_option("--feedback", options->feedback,
+                      "file for what is wrong with rows, in the shape of the Data Validation Engine (JSONL, mode 0600: patient data); "
+                      "with -o: feedback.jsonl there");
   addCountingDay(*command, options->at);
   command->add_flag("--summary", options->summary, "only counts");
   command->add_flag("--resources", options->resources,

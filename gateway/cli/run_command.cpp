@@ -49,7 +49,7 @@ void run(const Options& options) {
   static const SystemClock clock;
   pipeline::Config config = requireConfig(options.config);
   config.journal_only = options.journal_only;
-  auto gateway = pipeline::Gateway::create(std::move(config), {definitionsPath(), shareFolder("fhir-mappings")}, clock);
+  auto gateway = pipeline::Gateway::create(std::move(config), {definitionsPath(), shareFolder("fhir-mappings"), accessTool()}, clock);
   if (!gateway) failWith(gateway.error());
   const auto begin = std::chrono::steady_clock::now();
   if (auto started = (*gateway)->start(); !started) failWith(started.error());

@@ -1,22 +1,29 @@
 #include "deliver/assembly.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <set>
 #include <utility>
 
-#include "base/civil_time.h"
+#include "deliver/internal/access_form.h"
+#include "deliver/internal/form_writer.h"
 #include "deliver/internal/output_file.h"
-#include "deliver/internal/text_forms.h"
-#include "deliver/internal/zip_writer.h"
 
 namespace tributary::deliver {
 namespace {
+
+struct FormFacts {
+  FileForm form;
+  std::string_view name, content_type, extension;
+};
+constexpr std::array<FormFacts, 4> kForms = {{
+    {FileForm::kCsvZip, "csv-zip", "application/zip", ".zip"},
+    {FileForm::kNdjson, "ndjson", "application/x-ndjson", ".ndjson"},
+    {FileForm::kXml, "xml", "application/xml", ".xml"},
+    {FileForm::kAccess, "accdb", "application/msaccess", ".accdb"},
+}};
+
+const FormFacts& factsOf(FileForm form) { return kForms[static_cast<std::size_t>(form)]; }
 
 bool isFileStem(std::string_view name) {
   return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
@@ -28,75 +35,17 @@ std::unexpected<Error> invalid(std::string text) {
   return fail(ErrorCode::kInvalidArgument, std::move(text));
 }
 
-// Deletes of the table at hand, kept aside (memory, then an unlinked file) until its upserts are complete.
-class Spool {
- public:
-  explicit Spool(std::filesystem::path folder) : folder_(std::move(folder)) {}
-  Spool(const Spool&) = delete;
-  Spool& operator=(const Spool&) = delete;
-  ~Spool() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-
-  Result<void> append(std::string_view bytes) {
-    memory_.append(bytes);
-    return memory_.size() < kMemory ? Result<void>{} : spill();
-  }
-  // Gives back all that was appended, in order, and is empty again.
-  template <class Write>
-  Result<void> drain(Write write) {
-    if (fd_ >= 0) {
-      TRY_VOID(spill());
-      std::array<char, 64 << 10> buffer;
-      for (off_t at = 0; at < size_;) {
-        const ssize_t got = ::pread(fd_, buffer.data(), buffer.size(), at);
-        if (got <= 0) return broken("read");
-        TRY_VOID(write(std::string_view(buffer.data(), static_cast<std::size_t>(got))));
-        at += got;
-      }
-      if (::ftruncate(fd_, 0) != 0) return broken("truncate");
-      size_ = 0;
-      return {};
-    }
-    TRY_VOID(write(std::string_view(memory_)));
-    memory_.clear();
-    return {};
-  }
-
- private:
-  static constexpr std::size_t kMemory = 1 << 20;
-
-  static std::unexpected<Error> broken(const char* what) {
-    return fail(ErrorCode::kUnavailable,
-                std::string("temporary file for deletes: cannot ") + what + ": " + std::strerror(errno),
-                RetryClass::kRetryable);
-  }
-  Result<void> spill() {
-    if (fd_ < 0) {
-      std::string name = (folder_ / ".deletes-XXXXXX").string();
-      fd_ = ::mkostemp(name.data(), O_CLOEXEC);
-      if (fd_ < 0) return broken("create");
-      ::unlink(name.c_str());
-    }
-    std::string_view left = memory_;
-    while (!left.empty()) {
-      const ssize_t wrote = ::pwrite(fd_, left.data(), left.size(), size_);
-      if (wrote < 0 && errno == EINTR) continue;
-      if (wrote < 0) return broken("write");
-      left.remove_prefix(static_cast<std::size_t>(wrote));
-      size_ += wrote;
-    }
-    memory_.clear();
-    return {};
-  }
-
-  std::filesystem::path folder_;
-  std::string memory_;
-  int fd_ = -1;
-  off_t size_ = 0;
-};
-
 }  // namespace
+
+std::string_view formName(FileForm form) { return factsOf(form).name; }
+std::string_view contentType(FileForm form) { return factsOf(form).content_type; }
+
+std::optional<FileForm> findForm(std::string_view name) {
+  for (const FormFacts& one : kForms) {
+    if (one.name == name) return one.form;
+  }
+  return std::nullopt;
+}
 
 bool isSubmissionId(std::string_view id) {
   return !id.empty() && id.size() <= 64 && id.front() != '.' && std::all_of(id.begin(), id.end(), [](char c) {
@@ -106,37 +55,47 @@ bool isSubmissionId(std::string_view id) {
 }
 
 std::string submissionFileName(const Submission& submission) {
-  if (submission.content_type == "application/zip") return submission.id + ".zip";
-  if (submission.content_type == "application/x-ndjson") return submission.id + ".ndjson";
+  for (const FormFacts& one : kForms) {
+    if (one.content_type == submission.content_type) return submission.id + std::string(one.extension);
+  }
   return submission.id + ".dat";
 }
 
-struct Assembler::Impl {
-  struct TableFiles {
-    TableCount count;
-    std::vector<ZipWriter::Entry> entries;
+std::vector<std::size_t> tableOrder(const AssemblyOptions& options, std::span<const TableLayout> tables) {
+  std::vector<std::size_t> order;
+  std::vector<bool> placed(tables.size());
+  const auto place = [&](std::size_t t) {
+    if (!placed[t]) order.push_back(t);
+    placed[t] = true;
   };
+  if (options.form == FileForm::kXml && options.xml != nullptr) {
+    for (const std::string& name : options.xml->order) {
+      for (std::size_t t = 0; t < tables.size(); ++t) {
+        if (tables[t].name == name) place(t);
+      }
+    }
+  }
+  for (std::size_t t = 0; t < tables.size(); ++t) place(t);
+  return order;
+}
 
-  Impl(AssemblyOptions o, std::vector<TableLayout> t)
-      : options(std::move(o)), tables(std::move(t)), deletes(options.folder) {}
+struct Assembler::Impl {
+  Impl(AssemblyOptions o, std::vector<TableLayout> t) : options(std::move(o)), tables(std::move(t)) {}
 
+  Result<void> start();
   Result<void> openTable(std::size_t table);
   Result<void> closeTable();
-  Result<void> beginCsv(const std::string& name);
-  Result<void> endCsv();
-  void appendNdjson(std::span<const std::string_view> cells, bool is_delete, std::uint64_t number);
-  std::string manifest() const;
   Result<AssembledFile> finish();
+  Result<void> fillDatabase(Submission& submission) const;
 
   AssemblyOptions options;
   std::vector<TableLayout> tables;
+  std::vector<std::size_t> place;  // of each table in the file
   std::unique_ptr<OutputFile> file;
-  std::unique_ptr<ZipWriter> zip;  // after `file`: it must go first
-  std::vector<TableFiles> done;    // tables with rows; the last one is open while `open`
+  std::unique_ptr<FormWriter> writer;  // after `file`: it must go first
+  std::vector<TableCount> done;        // tables with rows; the last one is open while `open`
   std::size_t current = 0;
-  bool open = false, csv_open = false;
-  Spool deletes;
-  std::string line;
+  bool open = false;
 };
 
 Assembler::Assembler(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -153,69 +112,41 @@ Result<Assembler> Assembler::create(AssemblyOptions options, std::vector<TableLa
     if (table.columns.empty()) return invalid("table without columns: " + table.name);
   }
   auto impl = std::make_unique<Impl>(std::move(options), std::move(tables));
-  std::error_code error;
-  std::filesystem::create_directories(impl->options.folder, error);
-  const bool zip = impl->options.form == FileForm::kCsvZip;
-  const std::string name = impl->options.submission_id + (zip ? ".zip" : ".ndjson");
-  TRY_ASSIGN(impl->file, OutputFile::create(impl->options.folder / name));
-  if (zip) {
-    TRY_ASSIGN(impl->zip, ZipWriter::create(*impl->file, impl->options.compression_level));
-  }
+  TRY_VOID(impl->start());
   return Assembler(std::move(impl));
 }
 
-Result<void> Assembler::Impl::beginCsv(const std::string& name) {
-  TRY_VOID(zip->begin(name));
-  csv_open = true;
-  const std::vector<std::string>& columns = tables[current].columns;
-  const std::vector<std::string_view> header(columns.begin(), columns.end());
-  line.clear();
-  appendCsvRecord(line, header);
-  return zip->write(line);
-}
-
-Result<void> Assembler::Impl::endCsv() {
-  TRY_ASSIGN(auto entry, zip->end());
-  done.back().entries.push_back(std::move(entry));
-  csv_open = false;
+Result<void> Assembler::Impl::start() {
+  std::error_code error;
+  std::filesystem::create_directories(options.folder, error);
+  place.resize(tables.size());
+  const std::vector<std::size_t> order = tableOrder(options, tables);
+  for (std::size_t i = 0; i < order.size(); ++i) place[order[i]] = i;
+  // The rows of an Access database travel to the side tool as a zip of CSV files.
+  const FileForm written = options.form == FileForm::kAccess ? FileForm::kCsvZip : options.form;
+  TRY_ASSIGN(file, OutputFile::create(options.folder / (options.submission_id + std::string(factsOf(written).extension))));
+  auto made = written == FileForm::kCsvZip   ? makeCsvZipWriter(*file, options)
+              : written == FileForm::kNdjson ? makeNdjsonWriter(*file, options)
+                                             : makeXmlWriter(*file, options, tables);
+  if (!made) return std::unexpected(std::move(made).error());
+  writer = std::move(*made);
   return {};
 }
 
 Result<void> Assembler::Impl::openTable(std::size_t table) {
   if (table >= tables.size()) return invalid("no such table");
   if (open && table == current) return {};
-  if (open && table < current) return invalid("tables are not in their order");
+  if (open && place[table] < place[current]) return invalid("tables are not in their order");
   if (open) TRY_VOID(closeTable());
   open = true;
   current = table;
-  done.push_back({.count = {.table = tables[table].name}, .entries = {}});
-  return {};
+  done.push_back({.table = tables[table].name});
+  return writer->beginTable(tables[table]);
 }
 
 Result<void> Assembler::Impl::closeTable() {
   open = false;
-  if (csv_open) TRY_VOID(endCsv());
-  if (zip == nullptr || done.back().count.deletes == 0) return {};
-  TRY_VOID(beginCsv(tables[current].name + "_deleted.csv"));
-  TRY_VOID(deletes.drain([this](std::string_view bytes) { return zip->write(bytes); }));
-  return endCsv();
-}
-
-void Assembler::Impl::appendNdjson(std::span<const std::string_view> cells, bool is_delete,
-                                   std::uint64_t number) {
-  const TableLayout& table = tables[current];
-  line = "{\"table\":\"" + table.name + "\",\"action\":\"" + (is_delete ? "delete" : "upsert") +
-         "\",\"rowNumber\":" + std::to_string(number) + ",\"fields\":{";
-  bool first = true;
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    if (cells[i].empty()) continue;
-    if (!first) line.push_back(',');
-    first = false;
-    appendJsonString(line, table.columns[i]);
-    line.push_back(':');
-    appendJsonString(line, cells[i]);
-  }
-  line.append("}}\n");
+  return writer->endTable();
 }
 
 Result<std::uint64_t> Assembler::add(std::size_t table, std::span<const std::string_view> cells,
@@ -226,79 +157,47 @@ Result<std::uint64_t> Assembler::add(std::size_t table, std::span<const std::str
     return invalid("a row of " + impl.tables[table].name + " has " + std::to_string(cells.size()) +
                    " cells for " + std::to_string(impl.tables[table].columns.size()) + " columns");
   }
-  TableCount& count = impl.done.back().count;
+  TableCount& count = impl.done.back();
   std::uint64_t& counter = is_delete ? count.deletes : count.upserts;
   if (counter >= impl.options.max_rows_per_table) {
     return fail(ErrorCode::kLimit,
                 "more than " + std::to_string(counter) + " rows of " + count.table + " in one submission");
   }
   const std::uint64_t number = ++counter;
-  if (impl.zip == nullptr) {
-    impl.appendNdjson(cells, is_delete, number);
-    TRY_VOID(impl.file->write(impl.line));
-    return number;
-  }
-  if (!is_delete && number == 1) TRY_VOID(impl.beginCsv(impl.tables[table].name + ".csv"));
-  impl.line.clear();
-  appendCsvRecord(impl.line, cells);
-  TRY_VOID(is_delete ? impl.deletes.append(impl.line) : impl.zip->write(impl.line));
+  TRY_VOID(impl.writer->add(cells, is_delete, number));
   return number;
 }
 
-std::string Assembler::Impl::manifest() const {
-  std::string out = "{\"submissionId\":";
-  appendJsonString(out, options.submission_id);
-  out += ",\"collection\":";
-  appendJsonString(out, options.collection);
-  out += ",\"window\":{\"from\":\"" + formatInstant(options.window_from) + "\",\"to\":\"" +
-         formatInstant(options.window_to) + "\"},\"mode\":\"" +
-         (options.continuous ? "continuous" : options.whole_month ? "month" : "window") + "\",\"generated\":\"" +
-         formatInstant(options.generated) + "\",\"tables\":[";
-  std::uint64_t rows = 0;
-  for (std::size_t i = 0; i < done.size(); ++i) {
-    const TableCount& count = done[i].count;
-    rows += count.upserts + count.deletes;
-    out += std::string(i == 0 ? "" : ",") + "{\"table\":\"" + count.table +
-           "\",\"upserts\":" + std::to_string(count.upserts) +
-           ",\"deletes\":" + std::to_string(count.deletes);
-    if (zip != nullptr) {
-      out += ",\"files\":[";
-      for (std::size_t j = 0; j < done[i].entries.size(); ++j) {
-        const ZipWriter::Entry& entry = done[i].entries[j];
-        out += std::string(j == 0 ? "" : ",") + "{\"name\":\"" + entry.name + "\",\"sha256\":\"" +
-               entry.sha256 + "\",\"bytes\":" + std::to_string(entry.bytes) + "}";
-      }
-      out += "]";
-    }
-    out += "}";
-  }
-  return out + "],\"rows\":" + std::to_string(rows) + "}";
+// The zip gives way to the database made of it.
+Result<void> Assembler::Impl::fillDatabase(Submission& submission) const {
+  const std::filesystem::path zip = submission.file;
+  submission.content_type = contentType(FileForm::kAccess);
+  submission.file = options.folder / submissionFileName(submission);
+  const auto filled = fillAccessDatabase(options.access, zip, submission.file);
+  std::error_code ignored;
+  std::filesystem::remove(zip, ignored);
+  TRY_VOID(filled);
+  TRY_ASSIGN(submission.sha256, fileSha256(submission.file, &submission.bytes));
+  return {};
 }
 
 Result<AssembledFile> Assembler::Impl::finish() {
   if (open) TRY_VOID(closeTable());
-  if (zip != nullptr) {
-    TRY_VOID(zip->begin("manifest.json"));
-    TRY_VOID(zip->write(manifest() + "\n"));
-    TRY_ASSIGN([[maybe_unused]] auto entry, zip->end());
-    TRY_VOID(zip->close());
-  } else {
-    TRY_VOID(file->write("{\"manifest\":" + manifest() + "}\n"));
-  }
+  TRY_VOID(writer->finish(done));
   AssembledFile out;
+  out.issues = writer->issues();
   Submission& submission = out.submission;
   TRY_ASSIGN(submission.sha256, file->commit());
   submission.id = options.submission_id;
   submission.collection = options.collection;
   submission.window_from = options.window_from;
   submission.window_to = options.window_to;
-  submission.content_type = zip != nullptr ? "application/zip" : "application/x-ndjson";
+  submission.content_type = contentType(options.form == FileForm::kAccess ? FileForm::kCsvZip : options.form);
   submission.bytes = file->bytes();
   submission.file = options.folder / submissionFileName(submission);
-  for (const TableFiles& table : done) {
-    out.counts.push_back(table.count);
-    out.rows += table.count.upserts + table.count.deletes;
-  }
+  if (options.form == FileForm::kAccess) TRY_VOID(fillDatabase(submission));
+  for (const TableCount& table : done) out.rows += table.upserts + table.deletes;
+  out.counts = std::move(done);
   return out;
 }
 

@@ -1,20 +1,34 @@
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/issue.h"
 #include "base/result.h"
 #include "deliver/destination.h"
+#include "deliver/xml_layout.h"
 
 namespace tributary::deliver {
 
-enum class FileForm : std::uint8_t { kCsvZip, kNdjson };
+enum class FileForm : std::uint8_t { kCsvZip, kNdjson, kXml, kAccess };
+std::string_view formName(FileForm form);  // "csv-zip", "ndjson", "xml", "accdb"
+std::optional<FileForm> findForm(std::string_view name);
+std::string_view contentType(FileForm form);
+
+// An Access database is filled by a side tool that is given `blank`, our CSV files and where the result belongs.
+struct AccessOptions {
+  std::filesystem::path blank = {};  // the collection's blank database; read only
+  std::filesystem::path tool = {};   // deploy/idb/fill
+  Duration limit = std::chrono::minutes(10);
+};
 
 struct TableLayout {
   std::string name = {};                  // of the national table: also the file's name
@@ -33,6 +47,8 @@ struct AssemblyOptions {
       folder;  // where the file is made: <folder>/<submission id>.<ext>, durable on finish()
   std::uint64_t max_rows_per_table = 50'000'000;
   int compression_level = 6;
+  std::shared_ptr<const XmlLayout> xml = {};  // kXml
+  AccessOptions access = {};                  // kAccess
 };
 
 struct TableCount {
@@ -44,11 +60,15 @@ struct AssembledFile {
   Submission submission = {};           // ready to be given to a Destination
   std::vector<TableCount> counts = {};  // tables with rows, in order
   std::uint64_t rows = 0;
+  std::vector<Issue> issues = {};  // what had to be changed so that the form can carry it
 };
 
-// Writes one submission's file. Rows come in the order of the tables given at the start, within a table in
+// The order in which the tables must be given: their own, but for those that an XML layout puts first.
+std::vector<std::size_t> tableOrder(const AssemblyOptions& options, std::span<const TableLayout> tables);
+
+// Writes one submission's file. Rows come in the order of tableOrder(), within a table in
 // the caller's order, which is part of the bytes. Deletes may stand between upserts: in a zip they are
-// gathered and follow in a file of their own. Memory does not grow with the number of rows.
+// gathered and follow in a file of their own, in XML behind the others of their table. Memory does not grow with the number of rows.
 class Assembler {
  public:
   static Result<Assembler> create(AssemblyOptions options, std::vector<TableLayout> tables);

@@ -87,7 +87,11 @@ std::vector<Key> destinationKeys(DestinationConfig& d, DestinationNumbers& numbe
       {"kind", KeyType::kChoice, &d.kind, "folder or mesh", true, {"folder", "mesh"}},
       {"mode", KeyType::kChoice, &d.mode, "continuous (changes at once), daily (yesterday's activity) or monthly (whole months, by the calendar)", false,
        {"continuous", "daily", "monthly"}},
-      {"format", KeyType::kChoice, &d.format, "csv-zip or ndjson", false, {"csv-zip", "ndjson"}},
+      {"format", KeyType::kChoice, &d.format, "csv-zip, ndjson, xml or accdb", false, {"csv-zip", "ndjson", "xml", "accdb"}},
+      {"layout", KeyType::kPath, &d.layout, "xml: file that says how rows become XML; default: the collection's"},
+      {"template", KeyType::kPath, &d.access_template, "accdb: the blank Access database; it is copied, never changed"},
+      {"filler", KeyType::kPath, &d.access_tool, "accdb: program that fills it; default: the shipped one"},
+      {"fill_patience", KeyType::kDuration, &d.access_patience, "accdb: how long filling may take"},
       {"at", KeyType::kText, &d.at, "daily, monthly: HH:MM in the collection's time zone"},
       {"late_days", KeyType::kNumber, &numbers.late_days, "daily: for how many days a row is still sent or corrected; default: what the collection's calendar says, else no bound"},
       {"days_before_close", KeyType::kNumber, &numbers.days_before_close, "monthly: how many days before its window closes a month is sent; default 2"},
@@ -303,6 +307,9 @@ void checkDestination(Reader& reader, const toml::table& table, const Destinatio
     need(!d.workflow.empty(), "workflow");
     need(!d.password.empty(), "password");
     need(!d.shared_key.empty(), "shared_key");
+  }
+  if (d.format == deliver::FileForm::kAccess && d.access_template.empty()) {
+    reader.issue(table.source(), path + ".template", "format \"accdb\" needs 'template'", "Name the blank database that the collection publishes.");
   }
   const auto digit = [&](std::size_t i) { return d.at[i] >= '0' && d.at[i] <= '9'; };
   if (d.at.size() != 5 || d.at[2] != ':' || !digit(0) || !digit(1) || !digit(3) || !digit(4) || d.at.substr(0, 2) > "23" || d.at.substr(3) > "59") {

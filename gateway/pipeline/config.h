@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/issue.h"
 #include "base/result.h"
+#include "deliver/assembly.h"
 
 namespace tributary::pipeline {
 
@@ -48,20 +49,25 @@ struct SourceConfig {
 
 enum class DestinationKind : std::uint8_t { kFolder, kMesh };
 enum class DeliveryMode : std::uint8_t { kContinuous, kDaily, kMonthly };
-enum class DeliveryFormat : std::uint8_t { kCsvZip, kNdjson };
 
 struct DestinationConfig {
   std::string name;
   DestinationKind kind = DestinationKind::kFolder;
   std::uint32_t line = 0;
   DeliveryMode mode = DeliveryMode::kContinuous;
-  DeliveryFormat format = DeliveryFormat::kCsvZip;
+  deliver::FileForm format = deliver::FileForm::kCsvZip;
   std::string at = "02:00";                 // daily, monthly: civil time of the collection's zone
   std::optional<std::uint32_t> late_days;   // daily: how far back rows are still corrected; none: what the collection's calendar says
   std::uint32_t days_before_close = 2;      // monthly: how long before its window closes a month is sent
   Duration linger{2'000};                   // continuous: how long rows may wait to share a submission
   std::uint32_t max_rows = 100'000;         // in one submission
   Duration receipt_patience{3'600'000};     // how long an answer may take before it is an alarm
+
+  // forms (forms.h)
+  std::filesystem::path layout;             // xml
+  std::filesystem::path access_template;    // accdb: the blank database
+  std::filesystem::path access_tool;        // accdb: what fills it
+  Duration access_patience{600'000};        // accdb: how long that may take
 
   // folder
   std::filesystem::path folder;

@@ -7,6 +7,7 @@
 
 #include "deliver/file/folder_destination.h"
 #include "deliver/mesh/mesh_destination.h"
+#include "pipeline/forms.h"
 #include "store/sqlite/sqlite_store.h"
 #include "terminology/terminology.h"
 
@@ -98,7 +99,8 @@ Result<void> Gateway::build(const GatewayPaths& paths) {
 
   for (const SourceConfig& source : config_.sources) TRY_VOID(addSource(source));
   std::vector<store::Destination> destinations;
-  for (const DestinationConfig& destination : config_.destinations) {
+  for (DestinationConfig& destination : config_.destinations) {
+    TRY_VOID(completeForm(destination, folder, paths.access_tool));
     destinations.push_back({destination.name, std::string(collection_->id())});
   }
   TRY_VOID(store_->setDestinations(destinations));

@@ -29,6 +29,7 @@ namespace tributary::pipeline {
 struct GatewayPaths {
   std::filesystem::path definitions;   // compiled definitions
   std::filesystem::path mappings;      // shipped collections
+  std::filesystem::path access_tool{}; // fills Access databases; needed for format = "accdb" only
 };
 
 // A point in the life of the whole, for `tributary status`, the demo and the metrics.

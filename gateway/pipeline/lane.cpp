@@ -116,7 +116,12 @@ Result<bool> Lane::advance() {
   bool moved = false;
   for (Submission submission : list) {
     if (submission.state == SubmissionState::kAssembling) {
-      TRY_VOID(assemble(submission));
+      if (auto written = assemble(submission); !written) {
+        // The form cannot carry these rows, or the other side's template is not as it must be: the same would happen again.
+        if (written.error().code != ErrorCode::kRejected) return std::unexpected(std::move(written).error());
+        TRY_ASSIGN([[maybe_unused]] const bool settled,
+                   settle(submission, {.verdict = deliver::SubmitVerdict::kRefused, .transport_id = {}, .reason = written.error().text}));
+      }
       moved = true;
       continue;  // it is sent in the next round, in order
     }
@@ -138,7 +143,7 @@ deliver::Submission Lane::describe(const Submission& submission) const {
   out.collection = submission.collection;
   out.window_from = out.window_to = submission.created_at;
   out.file = submission.file_path;
-  out.content_type = submission.format == "ndjson" ? "application/x-ndjson" : "application/zip";
+  out.content_type = deliver::contentType(deliver::findForm(submission.format).value_or(deliver::FileForm::kCsvZip));
   out.bytes = submission.file_bytes;
   out.sha256 = submission.file_hash;
   return out;

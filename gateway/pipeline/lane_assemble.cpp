@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/fault_point.h"
+#include "pipeline/forms.h"
 #include "pipeline/lane.h"
 #include "pipeline/month_file.h"
 #include "pipeline/travel_id.h"
@@ -77,7 +78,7 @@ Result<void> Lane::assemble(Submission submission) {
   TRY_ASSIGN(const bool goes, checkFile(submission));
   if (!goes) return {};
   deliver::AssemblyOptions options;
-  options.form = submission.format == "ndjson" ? deliver::FileForm::kNdjson : deliver::FileForm::kCsvZip;
+  TRY_VOID(chooseForm(submission.format, config_, options));
   options.submission_id = travelId(submission);
   options.collection = submission.collection;
   options.window_from = options.window_to = submission.created_at;
@@ -89,7 +90,7 @@ Result<void> Lane::assemble(Submission submission) {
   const FileLayout layout = layoutOf(*collection_);
   TRY_ASSIGN(deliver::Assembler assembler, deliver::Assembler::create(options, layout.tables));
   std::vector<std::string_view> cells;
-  for (std::size_t t = 0; t < collection_->tables().size(); ++t) {
+  for (const std::size_t t : deliver::tableOrder(options, layout.tables)) {
     const collection::Table& table = collection_->tables()[t];
     if (table.scope == collection::Scope::kHeader) {
       const collection::HeaderRow header = collection_->header(windowOf(submission.window, submission.created_at));
@@ -132,6 +133,10 @@ Result<void> Lane::assemble(Submission submission) {
   }
   FAULT_POINT("pipeline.lane.before_file");
   TRY_ASSIGN(const deliver::AssembledFile file, assembler.finish());
+  for (const Issue& issue : file.issues) {
+    log_.write(severityName(issue.severity), issue.rule, issue.path + ": " + issue.text,
+               {{"destination", config_.name}, {"submission", std::to_string(submission.id)}});
+  }
   FAULT_POINT("pipeline.lane.after_file");
   assemble_ns_ += static_cast<std::uint64_t>(std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count());
   SubmissionUpdate update;

@@ -58,7 +58,7 @@ SubmissionRequest Lane::request(SubmissionScope scope, std::string label) const 
   out.destination = config_.name;
   out.collection = std::string(collection_->id());
   out.window = std::move(label);
-  out.format = config_.format == DeliveryFormat::kCsvZip ? "csv-zip" : "ndjson";
+  out.format = deliver::formName(config_.format);
   for (const collection::Table& table : collection_->tables()) out.tables.push_back(table.name);
   out.scope = scope;
   out.max_rows = config_.max_rows;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/civil_date.h"
+#include "pipeline/forms.h"
 
 namespace tributary::pipeline {
 
@@ -83,7 +84,7 @@ store::SubmissionRequest wholeMonth(const collection::Collection& collection, co
   out.destination = destination.name;
   out.collection = std::string(collection.id());
   out.window = std::move(label);
-  out.format = destination.format == DeliveryFormat::kCsvZip ? "csv-zip" : "ndjson";
+  out.format = deliver::formName(destination.format);
   const auto tables = collection.tables();
   for (std::uint16_t t = 0; t < tables.size(); ++t) {
     out.tables.push_back(tables[t].name);
@@ -101,7 +102,7 @@ Result<MonthFile> writeMonthFile(store::Store& store, std::shared_ptr<const coll
                                  const DestinationConfig& destination, const std::string& month, Instant now, std::string created,
                                  const std::filesystem::path& folder) {
   MonthFile out;
-  const store::SubmissionRequest request = wholeMonth(*collection, destination, month, month);
+  store::SubmissionRequest request = wholeMonth(*collection, destination, month, month);
   const collection::Window window = monthWindow(month, std::move(created));
   FileRules rules(collection);
   std::vector<store::SubmissionTable> counts;
@@ -121,13 +122,15 @@ Result<MonthFile> writeMonthFile(store::Store& store, std::shared_ptr<const coll
   for (std::string& empty : emptyTables(*collection, counts)) out.faults.push_back(std::move(empty));
 
   deliver::AssemblyOptions options;
-  options.form = destination.format == DeliveryFormat::kNdjson ? deliver::FileForm::kNdjson : deliver::FileForm::kCsvZip;
+  TRY_VOID(chooseForm(request.format, destination, options));
   options.submission_id = month + "-not-sent";
   options.collection = std::string(collection->id());
   options.window_from = options.window_to = options.generated = now;
   options.whole_month = true;
   options.folder = folder;
   const FileLayout layout = layoutOf(*collection);
+  request.tables.clear();
+  for (const std::size_t t : deliver::tableOrder(options, layout.tables)) request.tables.push_back(layout.tables[t].name);
   TRY_ASSIGN(deliver::Assembler assembler, deliver::Assembler::create(options, layout.tables));
   std::vector<std::string_view> columns;
   const auto tables = collection->tables();
