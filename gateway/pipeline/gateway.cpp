@@ -246,6 +246,7 @@ Result<void> Gateway::addDestination(const DestinationConfig& destination) {
     made = std::move(mesh);
   }
   lanes_.push_back(std::make_unique<Lane>(*store_, collection_, destination, std::move(made), config_.state / "outbox", clock_, log_));
+  lanes_.back()->setReadiness([this] { return projected(); });
   return {};
 }
 

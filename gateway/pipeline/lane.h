@@ -90,6 +90,9 @@ class Lane {
   // From now on nothing waits for company: what is pending goes at once (draining). A month still waits for its window.
   void hurry() { hurry_ = true; wake(); }
 
+  // Before run(): whether everything that the sources have is taken in and projected. A month waits for it.
+  void setReadiness(std::function<bool()> ready) { ready_ = std::move(ready); }
+
   // ---- any thread: sending a past month again, from what is held now ----
   Result<MonthPreview> previewMonth(const std::string& month);
   // `confirm` is that of the preview. kConflict: something else would be sent by now, or it cannot be sent.
@@ -153,7 +156,8 @@ class Lane {
   std::map<std::string, std::string> alarms_;   // label or window → text, while it lasts
   std::map<std::string, Instant> refused_;      // labels that could not be sent → when to try again
   Instant next_look_{};
-  std::optional<Instant> waiting_since_;  // a month waits for subjects to be projected
+  std::optional<Instant> waiting_since_;  // a month waits for what is still to be taken in or projected
+  std::function<bool()> ready_;
   std::mutex rebuild_;                    // one order at a time
   Instant next_poll_{};
   bool greeted_ = false, refused_greeting_ = false;

@@ -18,7 +18,7 @@ using store::SubmissionState;
 namespace {
 
 constexpr Duration kRetryPause = std::chrono::hours(1);       // of a month that could not be opened
-constexpr Duration kProjectionPatience = std::chrono::hours(1);  // a month waits so long for subjects that are still to be projected
+constexpr Duration kProjectionPatience = std::chrono::hours(1);  // a month waits so long for what is still to be taken in or projected
 
 // Any state but cancelled: the submission stands, whatever has become of it.
 const std::vector<SubmissionState> kStanding = {
@@ -183,9 +183,11 @@ Result<bool> Lane::openMonthly() {
     TRY_ASSIGN(const bool done, wasOpened(label));
     if (done) continue;
     TRY_ASSIGN(const store::StoreStatus state, store_.status());
-    if (state.dirty_subjects + state.leased_subjects > 0) {
+    if (state.dirty_subjects + state.leased_subjects > 0 || (ready_ && !ready_())) {
       if (!waiting_since_) waiting_since_ = now;
-      if (now - *waiting_since_ < kProjectionPatience) return false;  // the file would lack what is being projected
+      if (now - *waiting_since_ < kProjectionPatience) return false;  // the file would lack what is on its way
+      log_.warning("month-incomplete", "a month goes out though a source is behind or subjects are still to be projected; what comes later goes with the refresh",
+                   {{"destination", config_.name}, {"window", label}});
     }
     waiting_since_.reset();
     const auto faults = headerFaults(*collection_, monthWindow(task.month, civilSeconds(now)), true);
