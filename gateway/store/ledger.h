@@ -13,7 +13,7 @@
 namespace tributary::store {
 
 // Subjects that no resource makes: their rows are counted over other rows. They are never dirty.
-inline constexpr std::string_view kCountedSubject = "counted/";
+inline constexpr std::string_view kCountedSubject = "counted/", kCountedSource = "counted";
 
 struct Destination {
   std::string name;        // "mesh-live"

@@ -54,6 +54,12 @@ TEST_P(StoreTest, CountedSubjectsAreWrittenAndNeverDirty) {
   const auto again = store().leaseCounted("counted/T/2026-11-19", Duration{1000});
   ASSERT_TRUE(again);
   EXPECT_EQ(commit(*again, {{"S", "a|b", "7", "", ""}}).unchanged, 1U);
+  SubmissionRequest request;
+  request.destination = kDestination;
+  request.collection = kCollection;
+  const auto submission = store().openSubmission(request);
+  ASSERT_TRUE(submission && *submission);
+  EXPECT_EQ((*submission)->rows, 2U) << "counted rows travel like others";
   EXPECT_EQ(*store().markDirty("", {}), 1U);
   EXPECT_EQ(takeOne().subject, "Patient/1");
   EXPECT_TRUE(store().takeDirty(9, Duration{1000})->empty());

@@ -19,7 +19,7 @@ void Loader::aggregates(const Json& list) {
   for (std::size_t t = 0; t < impl_.tables.size(); ++t) {
     if (impl_.tables[t].scope != Scope::kAggregate) continue;
     if (std::none_of(impl_.aggregates.begin(), impl_.aggregates.end(), [&](const AggregatePlan& a) { return a.table == t; })) {
-      reporter_.fault(manifest_->path, list, "nothing says how " + impl_.tables[t].name + " is counted",
+      reporter_.fault(manifest_->path, manifest_->root(), "nothing says how " + impl_.tables[t].name + " is counted",
                       "Describe the table under aggregates.");
     }
   }

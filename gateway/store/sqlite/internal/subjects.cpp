@@ -251,13 +251,14 @@ Result<SubjectLease> Engine::leaseCounted(std::string_view subject, Duration lea
   SubjectLease lease;
   const Instant at = now();
   TRY_VOID(write([&](WriterState& state) -> Result<void> {
-    // Of no source: nothing that a source does touches it.
-    TRY_ASSIGN(const std::int64_t source, state.names.intern(state.database, ""));
+    // Of a source of its own: nothing that a source of resources does touches it.
+    TRY_ASSIGN(const std::int64_t source, state.names.intern(state.database, kCountedSource));
     TRY_ASSIGN(const std::int64_t id, internSubject(state, source, subject));
     if (const Leases::Lease* held = state.leases.find(id); held != nullptr && held->expires > at)
       return fail(ErrorCode::kConflict, "store: the counted subject is being written", RetryClass::kRetryable);
     TRY_ASSIGN(const std::int64_t generation, state.database.integer(0, "SELECT generation FROM subject WHERE id = ?", id));
     lease = {};
+    lease.source = kCountedSource;
     lease.subject = subject;
     lease.subject_id = static_cast<std::uint64_t>(id);
     lease.generation = static_cast<std::uint64_t>(generation);
