@@ -108,6 +108,7 @@ struct Config {
 struct GatewayPaths {
   std::filesystem::path definitions;   // compiled definitions
   std::filesystem::path mappings;      // shipped collections
+  std::filesystem::path access_tool{}; // fills Access databases; needed for format = "accdb" only
 };
 
 struct ConfigResult {

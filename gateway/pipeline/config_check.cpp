@@ -30,6 +30,9 @@ class Checker {
     for (std::size_t i = 0; i < config_.destinations.size(); ++i) {
       const DestinationConfig& destination = config_.destinations[i];
       const std::string at = "destination[" + std::to_string(i) + "]";
+      for (const auto& [key, file] : {std::pair{".layout", destination.layout}, {".template", destination.access_template}, {".filler", destination.access_tool}}) {
+        if (!file.empty() && ::access(file.c_str(), R_OK) != 0) add(at + key, file.string() + " cannot be read", "Name a file that the gateway's user may read.");
+      }
       if (destination.kind == DestinationKind::kFolder) {
         folder(at + ".folder", destination.folder);
         continue;
