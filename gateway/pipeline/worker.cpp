@@ -350,16 +350,18 @@ Result<void> Worker::Impl::commit() {
     projections.push_back({one.lease, collection_ids, one.rows, one.quarantined, one.outcomes});
   }
   FAULT_POINT("pipeline.worker.before_commit");
-  TRY_ASSIGN(const auto results, store.commitProjections(projections));
-  FAULT_POINT("pipeline.worker.after_commit");
-  for (const store::ProjectionResult& result : results) {
-    counters.changed_rows.fetch_add(result.inserted + result.changed, std::memory_order_relaxed);
-  }
+  // Shared resources first: after a crash in between the subjects are still dirty and all of it is done again. The other way
+  // round nobody would come back to record them.
   if (!shared_outcomes.empty()) {
     TRY_ASSIGN([[maybe_unused]] const std::uint64_t recorded, store.setOutcomes(shared_outcomes));
     shared_outcomes.clear();
     // Versions known to be in use; forgotten now and then so that the set stays small (to record one twice is harmless).
     if (shared_seen.size() > 100'000) shared_seen.clear();
+  }
+  TRY_ASSIGN(const auto results, store.commitProjections(projections));
+  FAULT_POINT("pipeline.worker.after_commit");
+  for (const store::ProjectionResult& result : results) {
+    counters.changed_rows.fetch_add(result.inserted + result.changed, std::memory_order_relaxed);
   }
   return {};
 }

@@ -39,7 +39,7 @@ class Crash:
         side.before(point)
         side.feed()
         gateway = side.world.start_gateway(fault=f"{point}:{arrival}" if point else None)
-        deadline = time.time() + (20.0 if point else self.dice.uniform(0.05, 1.5))
+        deadline = time.time() + ((20.0 if arrival == 1 else 5.0) if point else self.dice.uniform(0.05, 1.5))
         if point:
             side.meanwhile(gateway, point)
         while gateway.poll() is None and time.time() < deadline:
@@ -73,7 +73,7 @@ def run_kills(crash, points, kills, whole, dice):
             crash.kill(None)
     again = [point for point in points if not point.startswith(AT_FIRST)]
     while crash.kills < kills:
-        crash.kill(dice.choice(again) if dice.random() < 0.6 else None, dice.choice([1, 1, 2, 3]))
+        crash.kill(dice.choice(again) if dice.random() < 0.6 else None, dice.choice([1, 1, 1, 2, 3]))
 
 
 def settle(side, binary, checks, keep):
