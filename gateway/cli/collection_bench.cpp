@@ -28,8 +28,9 @@ void addCollectionOptions(CLI::App& command, CollectionInput& input) {
 
 void printCollectionIssues(const std::vector<Issue>& issues) {
   for (const Issue& issue : issues) {
-    std::fprintf(stderr, "%s:%u:%u: %s: %s\n", issue.path.c_str(), issue.line, issue.column,
-                 std::string(severityName(issue.severity)).c_str(), issue.text.c_str());
+    const std::string place = issue.line == 0 ? "" : ":" + std::to_string(issue.line) + ":" + std::to_string(issue.column);
+    std::fprintf(stderr, "%s%s: %s: %s\n", issue.path.c_str(), place.c_str(), std::string(severityName(issue.severity)).c_str(),
+                 issue.text.c_str());
     if (!issue.remedy.empty()) std::fprintf(stderr, "    %s\n", issue.remedy.c_str());
   }
 }
@@ -82,6 +83,11 @@ std::unique_ptr<collection::Workbench> requireResources(
   for (const Issue& issue : bench->issues()) {
     std::fprintf(stderr, "%s:%u:%u: error: %s\n", issue.path.c_str(), issue.line, issue.column,
                  issue.text.c_str());
+  }
+  if (bench->resources().empty()) {
+    std::fprintf(stderr, "error: nothing to work on: no FHIR resource could be read from %s%s\n", input.files.front().c_str(),
+                 input.files.size() > 1 ? " and the other files" : "");
+    exitWith(kExitData);
   }
   return bench;
 }

@@ -7,17 +7,27 @@
 
 namespace tributary::cli {
 
-pipeline::Config requireConfig(const std::string& path) {
-  pipeline::ConfigResult result = pipeline::loadConfig(path);
-  for (const Issue& issue : result.issues) {
+namespace {
+
+void printIssues(const std::string& path, const std::vector<Issue>& issues) {
+  for (const Issue& issue : issues) {
     std::fprintf(stderr, "%s:%u:%u: %s: %s%s%s\n", path.c_str(), issue.line, issue.column, std::string(severityName(issue.severity)).c_str(),
                  issue.path.empty() ? "" : (issue.path + ": ").c_str(), issue.text.c_str(),
                  issue.remedy.empty() ? "" : ("\n    " + issue.remedy).c_str());
   }
-  if (!result.config) {
-    std::fprintf(stderr, "%zu error%s in %s\n", result.issues.size(), result.issues.size() == 1 ? "" : "s", path.c_str());
-    exitWith(kExitUsage);
-  }
+}
+
+[[noreturn]] void giveUp(const std::string& path, std::size_t errors) {
+  std::fprintf(stderr, "%zu error%s in %s\n", errors, errors == 1 ? "" : "s", path.c_str());
+  exitWith(kExitUsage);
+}
+
+}  // namespace
+
+pipeline::Config requireConfig(const std::string& path) {
+  pipeline::ConfigResult result = pipeline::loadConfig(path);
+  printIssues(path, result.issues);
+  if (!result.config) giveUp(path, result.issues.size());
   return std::move(*result.config);
 }
 
@@ -29,6 +39,10 @@ void addConfigCommand(CLI::App& root) {
   check->add_option("file", *path, "Configuration file (TOML)")->required();
   check->callback([path] {
     const pipeline::Config loaded = requireConfig(*path);
+    if (const auto issues = pipeline::checkConfig(loaded, {definitionsPath(), shareFolder("fhir-mappings")}); !issues.empty()) {
+      printIssues(*path, issues);
+      giveUp(*path, issues.size());
+    }
     std::printf("%s is good: %zu source%s, %zu destination%s, collection %s\n", path->c_str(), loaded.sources.size(),
                 loaded.sources.size() == 1 ? "" : "s", loaded.destinations.size(), loaded.destinations.size() == 1 ? "" : "s",
                 loaded.collection.c_str());

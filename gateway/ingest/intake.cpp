@@ -22,7 +22,7 @@ struct Names {
                request = fhir::findName("request"), method = fhir::findName("method"), url = fhir::findName("url"),
                search = fhir::findName("search"), mode = fhir::findName("mode"), response = fhir::findName("response"),
                last_modified = fhir::findName("lastModified"), etag = fhir::findName("etag"), reference = fhir::findName("reference"),
-               resource_type = fhir::findName("resourceType");
+               resource_type = fhir::findName("resourceType"), if_none_exist = fhir::findName("ifNoneExist");
 };
 
 const Names& names() {
@@ -102,7 +102,9 @@ std::size_t Intake::add(std::string_view json, std::string_view where, std::uint
   // A Bundle may hold many resources; each of them is held to the limit of one.
   options.limits.bytes = std::max<std::size_t>(context_.options.max_resource_bytes * 4, std::size_t{64} << 20);
   options.base_line = line == 0 ? 1 : static_cast<std::uint32_t>(line);
-  if (auto read = reader_.read(json, document_, options); !read) {
+  auto read = reader_.read(json, document_, options);
+  readable_ = read.has_value();
+  if (!read) {
     addReject(json, read.error(), where, line);
     return staged() - before;
   }
@@ -112,10 +114,6 @@ std::size_t Intake::add(std::string_view json, std::string_view where, std::uint
     stage(document_, 0, {}, nullptr, where, line);
   }
   return staged() - before;
-}
-
-void Intake::addResource(const Document& document, NodeIndex resource, std::string_view where, std::uint64_t line) {
-  stage(document, resource, {}, nullptr, where, line);
 }
 
 void Intake::addBundle(std::string_view where, std::uint64_t line) {
@@ -139,9 +137,11 @@ void Intake::addBundle(std::string_view where, std::uint64_t line) {
       continue;
     }
     Entry entry{object(document, item, n.resource), {}, {}, {}, {}, {}};
+    bool conditional = false;
     if (const NodeIndex request = object(document, item, n.request); request != kNoNode) {
       entry.method = text(document, request, n.method);
       entry.url = text(document, request, n.url);
+      conditional = document.member(request, n.if_none_exist) != kNoNode;
     }
     if (const NodeIndex response = object(document, item, n.response); response != kNoNode) {
       entry.when = text(document, response, n.last_modified);
@@ -150,6 +150,11 @@ void Intake::addBundle(std::string_view where, std::uint64_t line) {
     if (entry.method == "GET" || entry.method == "HEAD" || entry.method == "PATCH") {
       refuse(document, item, "interaction-not-taken", "a Bundle entry asks for an interaction that is not taken here",
              "Send PUT, POST or DELETE with whole resources.", where, line);
+      continue;
+    }
+    if (conditional) {
+      refuse(document, item, "conditional-create", "a Bundle entry is to be created only if a search finds nothing (ifNoneExist)",
+             "Conditional creates are not taken; PUT the resource under its own id.", where, line);
       continue;
     }
     if (entry.method == "DELETE" ? entry.url.empty() : entry.resource == kNoNode) {
@@ -367,6 +372,7 @@ void Intake::clear() {
   keys_.clear();
   rewritten_.clear();
   bytes_ = 0;
+  readable_ = false;
 }
 
 }  // namespace tributary::ingest

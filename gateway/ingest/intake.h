@@ -54,8 +54,8 @@ class Intake {
   // `where` is a file name, URL or peer, `line` the first line of the text there (0: not known). What cannot be taken
   // is staged as a reject; its Issue is also returned by issues(). Returns the number of entries staged.
   std::size_t add(std::string_view text, std::string_view where, std::uint64_t line = 0);
-  // A resource inside a document that has been parsed already; the document's text must stay alive until commit().
-  void addResource(const fhir::Document& document, fhir::NodeIndex resource, std::string_view where, std::uint64_t line = 0);
+  // What add() was given last, as it was parsed; null where it could not be read. Until the next add() or clear().
+  const fhir::Document* document() const { return readable_ ? &document_ : nullptr; }
   void addDelete(std::string_view type, std::string_view id, std::string_view last_updated, std::string_view version_id = {});
   void addReject(std::string_view raw, const Issue& issue, std::string_view where, std::uint64_t line = 0);
 
@@ -107,6 +107,7 @@ class Intake {
   std::vector<std::string> keys_;
   std::deque<std::string> rewritten_;  // bodies whose references or id had to be written in
   std::size_t bytes_ = 0;
+  bool readable_ = false;  // document_ holds what add() was given last
 };
 
 }  // namespace tributary::ingest

@@ -8,7 +8,9 @@
 
 #include <toml++/toml.h>
 
+#include "base/civil_time.h"
 #include "base/file.h"
+#include "net/url.h"
 
 namespace tributary::pipeline {
 namespace {
@@ -154,12 +156,16 @@ class Reader {
                       std::move(text), std::move(remedy)});
   }
 
-  void table(const toml::table& table, const std::string& path, const std::vector<Key>& keys) {
+  // `apart`: a key that somebody else reads.
+  void table(const toml::table& table, const std::string& path, const std::vector<Key>& keys, std::string_view apart = {}) {
+    place(path, table);
     for (const auto& [name, node] : table) {
+      if (name.str() == apart) continue;
       const auto key = std::find_if(keys.begin(), keys.end(), [&](const Key& k) { return name.str() == k.name; });
       if (key == keys.end()) {
         unknown(name, path, keys);
       } else {
+        place(path + "." + key->name, node);
         value(node, path + "." + key->name, *key);
       }
     }
@@ -171,7 +177,12 @@ class Reader {
     }
   }
 
+  void place(const std::string& path, const toml::node& node) {
+    places[path] = {node.source().begin.line, node.source().begin.column};
+  }
+
   std::vector<Issue> issues;
+  std::map<std::string, Place> places;
 
  private:
   void unknown(const toml::key& name, const std::string& path, const std::vector<Key>& keys) {
@@ -284,14 +295,57 @@ class Reader {
   std::filesystem::path folder_;
 };
 
+// An address:port that can be listened at.
+void checkAddress(Reader& reader, const std::string& address, const char* path, const toml::source_region& otherwise) {
+  if (parseAddress(address)) return;
+  reader.issue(otherwise, path, "'" + address + "' is no address:port", "Write it like \"127.0.0.1:8480\".");
+}
+
+void checkUrl(Reader& reader, const toml::table& table, const char* key, const std::string& url, const std::string& path) {
+  if (url.empty()) return;
+  const bool scheme = url.starts_with("http://") || url.starts_with("https://");
+  if (!scheme || !net::Url::parse(url)) {
+    reader.issue(table[key].node()->source(), path + "." + key, "this is not an http or https URL", "Write https://host/path.");
+  }
+}
+
 void checkSource(Reader& reader, const toml::table& table, const SourceConfig& source, const std::string& path) {
   const auto need = [&](bool given, const char* key) {
     if (!given) reader.issue(table.source(), path + "." + key, std::string("this kind of source needs '") + key + "'", "Add it.");
   };
   if (source.kind == SourceKind::kSearch) need(!source.url.empty(), "url");
   if (source.kind == SourceKind::kFiles) need(!source.folder.empty(), "folder");
-  if (!source.url.empty() && !source.url.starts_with("http://") && !source.url.starts_with("https://")) {
-    reader.issue(table["url"].node()->source(), path + ".url", "this is not an http or https URL", "Write https://host/path.");
+  checkUrl(reader, table, "url", source.url, path);
+  checkUrl(reader, table, "notify_url", source.notify_url, path);
+  if (!source.since.empty() && !parseInstant(source.since)) {
+    reader.issue(table["since"].node()->source(), path + ".since", "'since' is no instant", "Write it like \"2026-11-01T00:00:00Z\".");
+  }
+}
+
+// What does not fit together: between sources, and between them and the listener.
+void checkTogether(Reader& reader, const Config& config, const toml::table& root) {
+  const auto at = [&](const char* key) {
+    const toml::node_view node = root["gateway"][key];
+    return node ? node.node()->source() : root.source();
+  };
+  if (!config.listen.empty()) checkAddress(reader, config.listen, "gateway.listen", at("listen"));
+  checkAddress(reader, config.admin, "gateway.admin", at("admin"));
+  const auto listen = parseAddress(config.listen), admin = parseAddress(config.admin);
+  if (listen && admin && listen->port != 0 && listen->port == admin->port && listen->host == admin->host) {
+    reader.issue(at("admin"), "gateway.admin", "'admin' and 'listen' are the same address", "Give each its own port.");
+  }
+  const SourceConfig* push = nullptr;
+  for (std::size_t i = 0; i < config.sources.size(); ++i) {
+    const SourceConfig& source = config.sources[i];
+    const toml::source_region where = root["source"][i].node()->source();
+    const std::string path = "source[" + std::to_string(i) + "]";
+    if (source.kind == SourceKind::kPush && push != nullptr) {
+      reader.issue(where, path, "'" + push->name + "' takes the pushes already: both would have the same URLs", "Keep one source of kind push; its clients may share it.");
+    }
+    if (source.kind == SourceKind::kPush) push = &source;
+    if (config.listen.empty() && (source.kind == SourceKind::kPush || source.subscribe)) {
+      reader.issue(where, path, "this source needs the listener, which is switched off", "Set gateway.listen.");
+    }
   }
 }
 
@@ -314,6 +368,10 @@ void checkDestination(Reader& reader, const toml::table& table, const Destinatio
   const auto digit = [&](std::size_t i) { return d.at[i] >= '0' && d.at[i] <= '9'; };
   if (d.at.size() != 5 || d.at[2] != ':' || !digit(0) || !digit(1) || !digit(3) || !digit(4) || d.at.substr(0, 2) > "23" || d.at.substr(3) > "59") {
     reader.issue(table.source(), path + ".at", "'at' is no time of day", "Write HH:MM, such as \"02:00\".");
+  }
+  checkUrl(reader, table, "url", d.url, path);
+  if (d.chunk_bytes == 0 || d.chunk_bytes > 100'000'000) {
+    reader.issue(table["chunk_bytes"].node()->source(), path + ".chunk_bytes", "'chunk_bytes' must be from 1 to 100000000", "Use 20000000.");
   }
   if (d.max_rows == 0) reader.issue(table.source(), path + ".max_rows", "'max_rows' must be at least 1", "Use 100000.");
 }
@@ -342,15 +400,16 @@ void readCollection(Reader& reader, const toml::table& root, Config& config) {
     return reader.issue(root.source(), "collection", "there is no [collection]",
                         "Add [collection] with id = \"csds/1.6\" or another folder of the mappings.");
   }
-  toml::table known = *table;
-  known.erase("settings");
-  reader.table(known, "collection",
+  reader.table(*table, "collection",
                {{"id", KeyType::kText, &config.collection, "folder of the mappings, such as csds/1.6", true},
                 {"mappings", KeyType::kPath, &config.mappings, "folder that holds the collections; default: the shipped one"},
-                {"calendar", KeyType::kPath, &config.calendar, "your own calendar file (periods and windows) instead of the collection's"}});
+                {"calendar", KeyType::kPath, &config.calendar, "your own calendar file (periods and windows) instead of the collection's"}},
+                "settings");
   if (const toml::node* settings = table->get("settings"); settings != nullptr) {
     if (!settings->is_table()) return reader.issue(settings->source(), "collection.settings", "this must be a table", "Write [collection.settings].");
+    reader.place("collection.settings", *settings);
     for (const auto& [name, node] : *settings->as_table()) {
+      reader.place("collection.settings." + std::string(name.str()), node);
       if (!node.is_string()) {
         reader.issue(node.source(), "collection.settings." + std::string(name.str()), "this must be a text", "Write it in quotes.");
       } else {
@@ -380,6 +439,18 @@ void readList(Reader& reader, const toml::table& root, const char* name, std::ve
 }
 
 }  // namespace
+
+Result<Address> parseAddress(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  const std::string port = colon == std::string::npos ? "" : text.substr(colon + 1);
+  if (port.empty() || port.size() > 5 || !std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; }) ||
+      std::stoul(port) > 65535) {
+    return fail(ErrorCode::kInvalidArgument, "'" + text + "' is no address:port, such as 127.0.0.1:8480");
+  }
+  std::string host = text.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return Address{std::move(host), static_cast<std::uint16_t>(std::stoul(port))};
+}
 
 ConfigResult loadConfig(const std::filesystem::path& path) {
   ConfigResult result;
@@ -431,10 +502,12 @@ ConfigResult loadConfig(const std::filesystem::path& path) {
     checkPeriods(reader, table, d, numbers, at);
     if (reader.issues.size() == before) checkDestination(reader, table, d, at);
   });
+  if (reader.issues.empty()) checkTogether(reader, config, root);
   if (config.sources.empty()) reader.issue(root.source(), "source", "there is no [[source]]", "Add at least one.");
   if (config.destinations.empty()) reader.issue(root.source(), "destination", "there is no [[destination]]", "Add at least one.");
 
   result.issues = std::move(reader.issues);
+  config.places = std::move(reader.places);
   std::stable_sort(result.issues.begin(), result.issues.end(), [](const Issue& a, const Issue& b) { return a.line < b.line; });
   if (result.issues.empty()) result.config = std::move(config);
   return result;

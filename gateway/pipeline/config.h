@@ -82,7 +82,12 @@ struct DestinationConfig {
   Duration poll{300'000};
 };
 
+struct Place {
+  std::uint32_t line = 0, column = 0;  // from 1
+};
+
 struct Config {
+  std::map<std::string, Place> places;      // where a key stands in the file: "gateway.listen", "source[0].url", "source[0]"
   std::filesystem::path path;               // of the file it came from
   std::filesystem::path state = "state";    // folder of the store
   std::string listen = "127.0.0.1:8480";    // push and notifications; "" switches it off
@@ -103,13 +108,30 @@ struct Config {
   std::vector<DestinationConfig> destinations;
 };
 
+struct GatewayPaths {
+  std::filesystem::path definitions;   // compiled definitions
+  std::filesystem::path mappings;      // shipped collections
+  std::filesystem::path access_tool{}; // fills Access databases; needed for format = "accdb" only
+};
+
 struct ConfigResult {
   std::optional<Config> config;   // empty when there is an error among the issues
   std::vector<Issue> issues;      // with line and column, in the order of the file
 };
 
+struct Address {
+  std::string host;
+  std::uint16_t port = 0;
+};
+// "127.0.0.1:8480" or "[::1]:8480".
+Result<Address> parseAddress(const std::string& text);
+
 // All errors at once. Relative paths are taken from the folder of the file.
 ConfigResult loadConfig(const std::filesystem::path& path);
+
+// Tries what a configuration that has been read names: the collection and its settings, folders, files of TLS, the
+// destinations. Makes nothing and asks no server. All that is wrong, with line and column.
+std::vector<Issue> checkConfig(const Config& config, const GatewayPaths& paths);
 
 // One table of every key with its type, default and meaning, as Markdown; what docs/reference and --help show.
 std::string describeConfig();

@@ -8,28 +8,12 @@
 #include "deliver/file/folder_destination.h"
 #include "deliver/mesh/mesh_destination.h"
 #include "pipeline/forms.h"
+#include "pipeline/mesh_options.h"
 #include "store/sqlite/sqlite_store.h"
 #include "terminology/terminology.h"
 
 namespace tributary::pipeline {
 namespace {
-
-struct Address {
-  std::string host;
-  std::uint16_t port = 0;
-};
-
-Result<Address> parseAddress(const std::string& text, const char* key) {
-  const std::size_t colon = text.rfind(':');
-  const std::string port = colon == std::string::npos ? "" : text.substr(colon + 1);
-  if (port.empty() || port.size() > 5 || !std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; }) ||
-      std::stoul(port) > 65535) {
-    return fail(ErrorCode::kInvalidArgument, std::string("gateway.") + key + ": '" + text + "' is no address:port, such as 127.0.0.1:8480");
-  }
-  std::string host = text.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  return Address{std::move(host), static_cast<std::uint16_t>(std::stoul(port))};
-}
 
 bool isNumber(std::string_view text) {  // and fits in 64 bits
   return !text.empty() && text.size() <= 18 && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -229,20 +213,7 @@ Result<void> Gateway::addDestination(const DestinationConfig& destination) {
     TRY_ASSIGN(auto folder, deliver::FolderDestination::open(options));
     made = std::make_unique<deliver::FolderDestination>(std::move(folder));
   } else {
-    deliver::MeshOptions options;
-    options.name = destination.name;
-    options.url = destination.url;
-    options.mailbox = destination.mailbox;
-    options.recipient = destination.recipient;
-    options.workflow = destination.workflow;
-    options.password = Redacted<std::string>(destination.password);
-    options.shared_key = Redacted<std::string>(destination.shared_key);
-    options.tls = {destination.ca_file, destination.certificate_file, destination.key_file, {}, destination.check_host_name};
-    options.allow_http = destination.url.starts_with("http://127.") || destination.url.starts_with("http://localhost");
-    options.chunk_bytes = destination.chunk_bytes;
-    options.poll_interval = destination.poll;
-    options.temp_dir = config_.state / "outbox";
-    TRY_ASSIGN(auto mesh, deliver::MeshDestination::create(options, clock_));
+    TRY_ASSIGN(auto mesh, deliver::MeshDestination::create(meshOptions(destination, config_.state), clock_));
     made = std::move(mesh);
   }
   lanes_.push_back(std::make_unique<Lane>(*store_, collection_, destination, std::move(made), config_.state / "outbox", clock_, log_));
@@ -251,6 +222,39 @@ Result<void> Gateway::addDestination(const DestinationConfig& destination) {
 }
 
 bool Gateway::takesWork() const { return ready_.load(); }
+
+// What an operator asks for is on record before it is done.
+bool Gateway::recordAction(const net::ServerRequest& request, std::string_view action, std::string_view target) {
+  const store::AuditEntry entry{"admin, from " + request.peer_address, std::string(action), std::string(target), {}};
+  const auto written = store_->audit({&entry, 1});
+  if (!written) log_.error("audit-failed", written.error().text);
+  return written.has_value();
+}
+
+Result<std::uint64_t> Gateway::requeueRejected(const std::string& destination, const std::string& rule) {
+  constexpr std::size_t kBatch = 1000;
+  store::RowFilter filter;
+  filter.destination = destination;
+  filter.state = store::RowState::kRejected;
+  std::uint64_t moved = 0, after = 0;
+  for (;;) {
+    std::vector<store::RowKey> keys;
+    std::size_t seen = 0;
+    TRY_ASSIGN([[maybe_unused]] const std::uint64_t read, store_->readRows(filter, after, kBatch, [&](const store::LedgerRow& row) {
+                 after = row.id;
+                 ++seen;
+                 for (const store::RowDelivery& delivery : row.deliveries) {
+                   if (delivery.destination == destination && (rule.empty() || delivery.rule == rule)) keys.push_back({row.collection, row.table, row.key});
+                 }
+                 return true;
+               }));
+    if (!keys.empty()) {
+      TRY_ASSIGN(const std::uint64_t batch, store_->requeueRows(destination, keys));
+      moved += batch;
+    }
+    if (seen < kBatch) return moved;
+  }
+}
 
 void Gateway::addAdminRoutes(net::Router& router) {
   using net::Method;
@@ -267,11 +271,24 @@ void Gateway::addAdminRoutes(net::Router& router) {
   // A refused or given-up submission: its rows go back to pending once a person has mended the cause.
   router.add(Method::kPost, "/submissions/{id}/requeue", [this](const net::ServerRequest& request) {
     const std::string id(request.parameter("id"));
-    if (!isNumber(id)) {
-      return jsonResponse("{\"error\":\"that is no submission number\"}", 400);
-    }
+    if (!isNumber(id)) return jsonResponse("{\"error\":\"that is no submission number\"}", 400);
+    if (!recordAction(request, "requeue-submission", id)) return jsonResponse("{\"error\":\"the store cannot be written now\"}", 503);
     auto rows = store_->requeueSubmission(std::stoull(id), "requeued by an operator");
     if (!rows) return jsonResponse("{\"error\":\"the submission cannot be requeued: it is unknown, or its answers are there\"}", 409);
+    return jsonResponse("{\"rows\":" + std::to_string(*rows) + "}");
+  });
+  // Rows that the receiver rejected one by one, of one rule or of all, once it has corrected itself.
+  router.add(Method::kPost, "/destinations/{name}/requeue", [this](const net::ServerRequest& request) {
+    const std::string name(request.parameter("name")), rule(request.queryParameter("rule"));
+    const auto known = [&](const DestinationConfig& destination) { return destination.name == name; };
+    if (std::none_of(config_.destinations.begin(), config_.destinations.end(), known)) {
+      return jsonResponse("{\"error\":\"there is no destination of this name\"}", 404);
+    }
+    if (!recordAction(request, "requeue-rows", rule.empty() ? name : name + " " + rule)) {
+      return jsonResponse("{\"error\":\"the store cannot be written now\"}", 503);
+    }
+    auto rows = requeueRejected(name, rule);
+    if (!rows) return jsonResponse("{\"error\":\"the store cannot be written now; send it again\"}", 503);
     return jsonResponse("{\"rows\":" + std::to_string(*rows) + "}");
   });
   // Oldest first, 500 at a time: ?after=ID for those that follow.
@@ -291,7 +308,7 @@ void Gateway::addAdminRoutes(net::Router& router) {
 }
 
 Result<void> Gateway::start() {
-  TRY_ASSIGN(const Address admin_address, parseAddress(config_.admin, "admin"));
+  TRY_ASSIGN(const Address admin_address, parseAddress(config_.admin));
   net::ServerOptions admin;
   admin.address = admin_address.host;
   admin.port = admin_address.port;
@@ -303,7 +320,7 @@ Result<void> Gateway::start() {
   TRY_VOID(admin_->start());
 
   if (!config_.listen.empty() && (!pushes_.empty() || !keepers_.empty())) {
-    TRY_ASSIGN(const Address address, parseAddress(config_.listen, "listen"));
+    TRY_ASSIGN(const Address address, parseAddress(config_.listen));
     net::ServerOptions options;
     options.address = address.host;
     options.port = address.port;

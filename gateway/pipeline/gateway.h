@@ -26,12 +26,6 @@
 
 namespace tributary::pipeline {
 
-struct GatewayPaths {
-  std::filesystem::path definitions;   // compiled definitions
-  std::filesystem::path mappings;      // shipped collections
-  std::filesystem::path access_tool{}; // fills Access databases; needed for format = "accdb" only
-};
-
 // A point in the life of the whole, for `tributary status`, the demo and the metrics.
 struct GatewayStatus {
   std::string collection, collection_title, generation;
@@ -77,6 +71,9 @@ class Gateway {
   Result<void> addDestination(const DestinationConfig& destination);
   void addAdminRoutes(net::Router& router);
   void addAgainRoutes(net::Router& router);
+  bool recordAction(const net::ServerRequest& request, std::string_view action, std::string_view target);
+  // Puts rows that the destination rejected, under the rule (empty: any), back to pending. Returns how many.
+  Result<std::uint64_t> requeueRejected(const std::string& destination, const std::string& rule);
   void work(std::stop_token stop);
   bool takesWork() const;
 

@@ -2,10 +2,11 @@
 # The whole way: NDJSON files of a synthetic caseload to delivered, accepted rows in a folder, every commit durable.
 # There is no peer that does all of it, so the figure stands alone; the stages' shares are printed above it.
 source "$(dirname "$0")/../../deploy/lib/common.sh"
+source "$root/tests/bench/lib/files-to-folder.sh"
 patients=${1:-10000}
 work=$(mktemp -d "${TMPDIR:-/tmp}/tributary-river.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/drop/in"
+files_to_folder "$work"
 "$bin" synth --patients "$patients" --seed 1 --out "$work/synth" | tail -n 1
 # One file a type, in the order in which an export writes them; shared resources and patients come first.
 n=0
@@ -14,24 +15,6 @@ for type in Organization Location Practitioner PractitionerRole HealthcareServic
   n=$((n + 1))
 done
 for file in "$work"/synth/*.ndjson; do mv "$file" "$work/drop/in/50-$(basename "$file")"; done
-cat >"$work/gateway.toml" <<TOML
-[gateway]
-state = "state"
-admin = "127.0.0.1:$(free_port)"
-log_level = "error"
-[collection]
-id = "csds/1.6"
-[collection.settings]
-provider = "RZZ"
-[[source]]
-name = "drop"
-kind = "files"
-folder = "drop"
-[[destination]]
-name = "out"
-kind = "folder"
-folder = "out"
-TOML
 "$bin" run -c "$work/gateway.toml" --until-drained --timings --closing river-account >"$work/account.txt"
 sed -n '/^Stages/,/drained after/p' "$work/account.txt"
 tail -n 1 "$work/account.txt"

@@ -4,25 +4,99 @@ import argparse
 import json
 import pathlib
 import random
-import re
 import subprocess
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
-from world import Checks, World, closing  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "peers" / "lib"))
+from peer import fates  # noqa: E402
+from world import Checks, closing  # noqa: E402
+from worlds import Pulled, Pushed  # noqa: E402
+
+TEST_ONLY = "test."  # points of this name stand in no gateway; the tests of the fault points themselves use them
+
+AT_FIRST = "store.migrate."  # points that a gateway comes to only where it makes its store
 
 
-def portions(binary, patients, parts, folder):
-    """The NDJSON of a caseload, cut into `parts` texts of whole patients (the shared resources come first)."""
-    subprocess.run([binary, "synth", "--patients", str(patients), "--seed", "7", "--out", str(folder), "--format", "ndjson"], check=True,
-                   stdout=subprocess.DEVNULL)
-    lines = []
-    for file in sorted(folder.glob("*.ndjson")):
-        # Other patients than the server's: two sources that hold the same person are another matter.
-        lines += re.sub(r"\b([pLSCAPG])0(\d{6})", r"\g<1>5\2", file.read_text()).splitlines()
-    size = -(-len(lines) // parts)
-    return ["\n".join(lines[i:i + size]) + "\n" for i in range(0, len(lines), size)], len(lines)
+class Crash:
+    """Kills, and what they hit."""
+
+    def __init__(self, sides, dice, checks):
+        self.sides, self.dice, self.checks = sides, dice, checks
+        self.reached, self.kills, self.moments, self.turn, self.ended = {}, 0, 0, 0, 0
+
+    def side_of(self, point):
+        for side in self.sides:
+            if point and point.startswith(side.own):
+                return side
+        self.turn += 1
+        return self.sides[self.turn % len(self.sides)]
+
+    def kill(self, point, arrival=1):
+        """One life of a gateway, ended at the point's n-th arrival, or (None) at a random moment. True: where it was meant to."""
+        side = self.side_of(point)
+        side.before(point)
+        side.feed()
+        gateway = side.world.start_gateway(fault=f"{point}:{arrival}" if point else None)
+        deadline = time.time() + ((20.0 if arrival == 1 else 5.0) if point else self.dice.uniform(0.05, 1.5))
+        if point:
+            side.meanwhile(gateway, point)
+        while gateway.poll() is None and time.time() < deadline:
+            time.sleep(0.005)
+        hit = gateway.poll() == -9
+        if hit:
+            self.reached[point] = self.reached.get(point, 0) + 1
+        elif gateway.poll() is None:  # not come to (an answer that is not due now): a random moment then
+            gateway.kill()
+            self.moments += 1
+        else:
+            self.checks.check(False, f"the gateway ended by itself with {gateway.returncode} (fault {point}):\n" + side.world.log_tail())
+            self.ended += 1
+            if self.ended == 3:  # a gateway that does not run cannot be killed
+                self.checks.finish()
+        gateway.communicate()
+        self.kills += 1
+        if self.kills % 20 == 0:
+            print(f"  {self.kills} kills: {self.kills - self.moments} at {len(self.reached)} fault points, {self.moments} at random moments", flush=True)
+        return hit
+
+
+def run_kills(crash, points, kills, whole, dice):
+    """Each point once, then points and random moments in turn; a run too short for all points takes them evenly spread."""
+    if not whole:
+        points = [points[i * len(points) // (kills * 3 // 4)] for i in range(kills * 3 // 4)]
+    points = sorted(points, key=lambda point: not point.startswith(AT_FIRST))
+    for number, point in enumerate(points):
+        crash.kill(point)
+        if number % 4 == 3 and crash.kills < kills:
+            crash.kill(None)
+    again = [point for point in points if not point.startswith(AT_FIRST)]
+    while crash.kills < kills:
+        crash.kill(dice.choice(again) if dice.random() < 0.6 else None, dice.choice([1, 1, 1, 2, 3]))
+
+
+def settle(side, binary, checks, keep):
+    """Drains what is left, and compares with a run of the same input that nobody disturbed."""
+    account, code = side.finish()
+    counts = closing(account)
+    print(f"{side.title}: " + (account.strip().splitlines()[-1] if account.strip() else "no account"), flush=True)
+    failed = checks.failed
+    checks.equal(code, 0, f"{side.title}: exit code of the last run")
+    checks.equal((counts.get("unaccounted"), counts.get("rejected")), (0, 0), f"{side.title}: unaccounted and rejected")
+    side.check(checks, counts)
+    world, calm_account, calm_code = side.calm(binary)
+    calm = closing(calm_account)
+    checks.equal(calm_code, 0, f"{side.title}: exit code of the undisturbed run")
+    for what in ("rows", "quarantined"):
+        checks.equal(counts.get(what), calm.get(what), f"{side.title}: {what} after the kills, and without any")
+    mine, theirs = fates(side.world), fates(world)
+    checks.equal(sorted(k for k in mine.keys() | theirs.keys() if mine.get(k) != theirs.get(k)), [], f"{side.title}: resources with another outcome than without any kill")
+    side.check_calm(checks, world)
+    if checks.failed > failed:
+        print(account, json.dumps(side.world.national(), indent=1) if side.world.simulator else "", sep="\n")
+    world.close(keep)
+    side.close(keep or checks.failed > 0)
 
 
 def main():
@@ -30,74 +104,33 @@ def main():
     parser.add_argument("--bin", required=True)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--point", action="append", default=[], help="only this fault point (may be repeated)")
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
     dice = random.Random(options.seed)
     checks = Checks()
+    listed = subprocess.run([options.bin, "fault-points"], check=True, capture_output=True, text=True).stdout.split()
+    points = [p for p in listed if not p.startswith(TEST_ONLY)]
+    wanted = options.point or points
+    checks.equal([p for p in wanted if p not in points], [], "points that do not exist")
 
-    # Points that this configuration never comes to; the store's own are killed at, one by one, in store_tests.
-    elsewhere = ("test.", "ingest.push.", "ingest.subscription.", "deliver.folder.", "deliver.mesh.before-chunk", "store.migrate.", "store.requeue", "store.audit.",
-                 "store.mark_dirty.",
-                 # months, days and what is left out of a file: tests/scenarios, month_kills
-                 "pipeline.lane.before_open_", "pipeline.lane.after_open_", "pipeline.lane.before_leave_out", "pipeline.lane.after_leave_out",
-                 "pipeline.lane.before_refuse", "pipeline.lane.before_rebuild", "pipeline.lane.after_rebuild", "store.leave_out.", "pipeline.requeue_rows.")
-    points = [p for p in subprocess.run([options.bin, "fault-points"], check=True, capture_output=True, text=True).stdout.split()
-              if not p.startswith(elsewhere)]
-    world = World(options.bin, patients=max(60, options.kills), seed=3, source="files+search", source_extra="subscribe = true\n")
-    texts, lines = portions(options.bin, max(60, options.kills), options.kills, world.folder / "synth")
-    print(f"{len(points)} fault points, {options.kills} kills, {lines} resources in {len(texts)} files beside the simulator's server", flush=True)
-
-    reached, kills, at_points, moments = set(), 0, 0, 0
-    # Every point in turn, as often as the number of kills allows, the rest at random moments; a point that is not reached
-    # (a receipt that does not come just now) becomes a kill at a random moment.
-    for number in range(options.kills):
-        if number < len(texts):
-            world.drop_file(f"part-{number:04}.ndjson", texts[number])
-        point = points[number % len(points)] if number % 4 != 3 else None
-        gateway = world.start_gateway(fault=f"{point}:{dice.choice([1, 1, 2])}" if point else None)
-        deadline = time.time() + (12.0 if point else dice.uniform(0.05, 1.2))
-        while gateway.poll() is None and time.time() < deadline:
-            time.sleep(0.005)
-        if gateway.poll() is None:
-            gateway.kill()
-            moments += 1
-        elif gateway.returncode == -9:
-            reached.add(point)
-            at_points += 1
-        else:
-            checks.check(False, f"the gateway ended by itself with {gateway.returncode} (fault {point}); see gateway.log")
-        gateway.communicate()
-        kills += 1
-        if kills % 20 == 0:
-            print(f"  {kills} kills: {at_points} at {len(reached)} fault points, {moments} at random moments", flush=True)
-    for number in range(options.kills, len(texts)):
-        world.drop_file(f"part-{number:04}.ndjson", texts[number])
-
-    account, code = world.run_until_drained(timeout=600)
-    counts = closing(account)
-    national = world.national()
-    print(account.strip().splitlines()[-1] if account.strip() else "no account")
-    checks.equal(code, 0, "exit code of the last run")
-    checks.equal(counts.get("unaccounted"), 0, "unaccounted resources and rows")
-    if not checks.equal(national["held"], counts.get("accepted"), "rows that the national side holds, and those the ledger calls accepted"):
-        print(account, json.dumps(national, indent=1), sep="\n")
-    checks.equal(national["twice"], 0, "rows or files delivered twice")
-
-    # The same input without a single kill must end in the same rows.
-    calm = World(options.bin, patients=max(60, options.kills), seed=3, source="files+search")
-    for number, text in enumerate(texts):
-        calm.drop_file(f"part-{number:04}.ndjson", text)
-    calm_account, calm_code = calm.run_until_drained(timeout=600)
-    calm_counts = closing(calm_account)
-    checks.equal(calm_code, 0, "exit code of the undisturbed run")
-    for what in ("rows", "quarantined"):
-        checks.equal(counts.get(what), calm_counts.get(what), f"{what} after {kills} kills, and without any")
-    checks.check(kills >= options.kills, f"only {kills} kills")
-    if options.kills >= len(points) * 2:
-        missed = [p for p in points if p not in reached]
-        print("not reached: " + (", ".join(missed) or "none"))
-    calm.close(options.keep)
-    world.close(options.keep or checks.failed > 0)
+    sides = [Pulled(options.bin, options.kills), Pushed(options.bin, options.kills)]
+    crash = Crash(sides, dice, checks)
+    print(f"{len(points)} fault points, {options.kills} kills", flush=True)
+    begin = time.time()
+    whole = options.kills >= len(points) * 2 or bool(options.point)
+    run_kills(crash, wanted, options.kills, whole, dice)
+    missed = [p for p in wanted if p not in crash.reached]
+    if whole:
+        for point in missed:  # twice more: an arrival may be a matter of luck
+            crash.kill(point) or crash.kill(point)
+        missed = [p for p in wanted if p not in crash.reached]
+        checks.equal(missed, [], "fault points at which no gateway was killed")
+    checks.check(crash.kills >= options.kills, f"only {crash.kills} kills")
+    print(f"{crash.kills} kills in {time.time() - begin:.0f} s: {crash.kills - crash.moments} at {len(crash.reached)} of {len(points)} fault points, "
+          f"{crash.moments} at random moments; {sides[1].pusher.again} pushes sent again", flush=True)
+    for side in sides:
+        settle(side, options.bin, checks, options.keep)
     checks.finish()
 
 

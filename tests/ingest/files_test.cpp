@@ -1,7 +1,11 @@
 // The watched folder with the files that real folders hold.
 #include "ingest/files/file_source.h"
 
+#include <sys/stat.h>
 #include <zlib.h>
+
+#include <algorithm>
+#include <atomic>
 
 #include "ingest/files/line_reader.h"
 #include "support.h"
@@ -113,6 +117,26 @@ TEST_F(FilesTest, ALineOverTheLimitCostsThatLineOnly) {
   ASSERT_EQ(rejects->size(), 1U);
   EXPECT_EQ((*rejects)[0].rule, "line-too-long");
   EXPECT_EQ((*rejects)[0].line, 3U);
+}
+
+TEST_F(FilesTest, WhatIsNoFileIsToldOfOnceAndLeft) {
+  fs::create_directories(in() / "a-folder");
+  fs::create_symlink("/etc/hostname", in() / "a-link");
+  ASSERT_EQ(::mkfifo((in() / "a-pipe").c_str(), 0600), 0);
+  write("a.ndjson", patients(0, 3));
+  std::vector<std::string> told;
+  std::atomic<int> looks = 0;
+  FileSource source(context_, options(), clock_, [&](std::string_view, std::string_view event, std::string_view text) {
+    if (event == "not-a-file") told.emplace_back(text);
+  });
+  runUntil(source, [&] { return source.status().caught_up && source.status().doing.find("3 entries of in/") != std::string::npos && ++looks > 1000; });
+  std::sort(told.begin(), told.end());
+  ASSERT_EQ(told.size(), 3U) << "once each, however often it is looked";
+  EXPECT_NE(told[0].find("a-folder in in/ is a folder"), std::string::npos) << told[0];
+  EXPECT_NE(told[1].find("a-link in in/ is a symbolic link"), std::string::npos) << told[1];
+  EXPECT_NE(told[2].find("a-pipe in in/ is a pipe"), std::string::npos) << told[2];
+  EXPECT_TRUE(fs::exists(in() / "a-folder"));
+  EXPECT_EQ(counts("drop").current, 3U);
 }
 
 TEST_F(FilesTest, AnExpandingBombIsStopped) {

@@ -1,6 +1,7 @@
 // FHIR that is sent to us, over a real connection.
 #include "ingest/push/push.h"
 
+#include "net/gzip.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "support.h"
@@ -23,8 +24,9 @@ class PushTest : public IngestTest {
     ASSERT_TRUE(server_->start());
   }
   net::Response send(net::Method method, const std::string& path, std::string body, const std::string& type = "application/fhir+json",
-                     const std::string& token = "") {
+                     const std::string& token = "", const std::vector<std::pair<std::string, std::string>>& more = {}) {
     net::Request request;
+    for (const auto& [name, value] : more) request.headers.add(name, value);
     request.method = method;
     request.url = server_->url() + path;
     request.headers.add("Content-Type", type);
@@ -84,6 +86,43 @@ TEST_F(PushTest, MalformedJsonIsAnsweredWithLineAndColumn) {
   const net::Response answer = send(net::Method::kPost, "/fhir", "{\n  \"resourceType\": \"Patient\",\n  \"active\": tru\n}");
   EXPECT_EQ(answer.status, 400);
   EXPECT_NE(answer.body.find("line 3"), std::string::npos) << answer.body;
+}
+
+TEST_F(PushTest, GzipIsUndoneWithinBounds) {
+  const auto with = [&](const std::string& encoding, std::string body) {
+    return send(net::Method::kPost, "/fhir", std::move(body), "application/fhir+json", "", {{"Content-Encoding", encoding}}).status;
+  };
+  const std::string packed = net::gzipCompress(R"({"resourceType":"Patient","id":"z"})");
+  EXPECT_EQ(with("gzip", packed), 201);
+  EXPECT_EQ(counts("push").current, 1U);
+  EXPECT_EQ(with("br", packed), 415);
+  EXPECT_EQ(with("gzip", packed.substr(0, packed.size() / 2)), 400);
+  EXPECT_EQ(with("gzip", net::gzipCompress(std::string(std::size_t{300} << 20, ' '), 1)), 413) << "a bomb";
+  EXPECT_EQ(counts("push").received, 1U);
+}
+
+TEST_F(PushTest, XmlIsJournalledAsItsJson) {
+  const std::string xml = R"(<Patient xmlns="http://hl7.org/fhir"><id value="x"/><active value="true"/><name><family value="A"/></name></Patient>)";
+  EXPECT_EQ(send(net::Method::kPut, "/fhir/Patient/x", xml, "application/fhir+xml").status, 201);
+  std::string body;
+  ASSERT_TRUE(store_->readJournal(0, 10, true, [&](const store::JournalRecord& record) { return body = record.body, true; }));
+  EXPECT_EQ(body, R"({"resourceType":"Patient","id":"x","active":true,"name":[{"family":"A"}]})");
+  const net::Response bad = send(net::Method::kPost, "/fhir", "<Patient xmlns=\"http://hl7.org/fhir\">", "application/fhir+xml");
+  EXPECT_EQ(bad.status, 400);
+  EXPECT_NE(bad.body.find("xml-syntax"), std::string::npos) << bad.body;
+  EXPECT_EQ(send(net::Method::kPost, "/fhir", R"({"resourceType":"Patient","id":"y"})", "text/csv").status, 415);
+}
+
+TEST_F(PushTest, ConditionalCreatesAreRefusedNotIgnored) {
+  const std::string body = R"({"resourceType":"Patient","id":"a"})";
+  const net::Response header = send(net::Method::kPost, "/fhir/Patient", body, "application/fhir+json", "", {{"If-None-Exist", "identifier=x|1"}});
+  EXPECT_EQ(header.status, 400);
+  EXPECT_NE(header.body.find("conditional-create"), std::string::npos) << header.body;
+  const net::Response entry = send(net::Method::kPost, "/fhir", R"({"resourceType":"Bundle","type":"transaction","entry":[{"resource":)" + body +
+                                                                    R"(,"request":{"method":"POST","url":"Patient","ifNoneExist":"identifier=x|1"}}]})");
+  EXPECT_EQ(entry.status, 400);
+  EXPECT_NE(entry.body.find("conditional-create"), std::string::npos) << entry.body;
+  EXPECT_EQ(counts("push").received, 0U);
 }
 
 TEST_F(PushTest, WithATokenOnlyItsBearerMayPush) {

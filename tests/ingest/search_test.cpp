@@ -5,6 +5,7 @@
 
 #include "base/civil_time.h"
 #include "net/http_server.h"
+#include "simulator/tcp_gate.h"
 #include "support.h"
 
 namespace tributary::ingest::test {
@@ -36,6 +37,7 @@ class FakeServer {
   std::function<std::optional<ServerResponse>(int, const ServerRequest&)> fault;
   std::atomic<int> searches{0};
   std::string url() const { return server_.url() + "/fhir"; }
+  std::uint16_t port() const { return server_.port(); }
   std::string page(int from, int to, int total, const std::string& next) const {
     std::string body = R"({"resourceType":"Bundle","type":"searchset","total":)" + std::to_string(total) + R"(,"link":[)";
     if (!next.empty()) body += R"({"relation":"next","url":")" + next + R"("})";
@@ -181,6 +183,37 @@ TEST_F(SearchTest, AHangingServerIsGivenUpInTime) {
   hang = false;
   runUntil(source, [&] { return source.status().caught_up; });
   EXPECT_EQ(counts("epr").current, 10U);
+}
+
+TEST_F(SearchTest, ANetworkThatSlicesResetsCutsAndRefusesLosesNothing) {
+  simulator::TcpGate gate("127.0.0.1", server_.port());
+  ASSERT_TRUE(gate.start());
+  const std::pair<const char*, simulator::GateMode> faults[] = {
+      {"resets in the answer", {.reset_after = 300}}, {"cuts the answer", {.cut_after = 300}}, {"refuses", {.refuse = true}}, {"hangs", {.hang = true}}};
+  int number = 0;
+  for (const auto& [name, mode] : faults) {
+    SCOPED_TRACE(name);
+    auto through = options();
+    through.name = "epr" + std::to_string(number++);
+    through.url = "http://127.0.0.1:" + std::to_string(gate.port()) + "/fhir";
+    through.client.limits.total = Duration{400};
+    gate.setMode(mode);
+    SearchSource source(context_, through, clock_, noLog());
+    runUntil(source, [&] { return !source.status().healthy; });
+    EXPECT_FALSE(*store_->cursor(through.name, "search/Patient")) << "the cursor moved though the answer was not whole";
+    gate.setMode({});
+    runUntil(source, [&] { return source.status().caught_up; });
+    EXPECT_EQ(counts(through.name).current, 10U);
+  }
+  gate.setMode({.slice = 5});
+  auto sliced = options();
+  sliced.name = "sliced";
+  sliced.url = "http://127.0.0.1:" + std::to_string(gate.port()) + "/fhir";
+  sliced.client.limits.total = Duration{10'000};
+  SearchSource source(context_, sliced, clock_, noLog());
+  runUntil(source, [&] { return source.status().caught_up; });
+  EXPECT_EQ(counts("sliced").current, 10U);
+  EXPECT_TRUE(source.status().healthy);
 }
 
 TEST_F(SearchTest, WindowsFollowEachOtherFromTheCursorWithOverlap) {

@@ -153,6 +153,9 @@ class World:
                 return found
             found += more
 
+    def log_tail(self, size=1500):
+        return (self.folder / "gateway.log").read_text(errors="replace")[-size:]
+
     def close(self, keep=False):
         self.log.close()
         if self.simulator:

@@ -1,4 +1,5 @@
-// Configuration files with what must be said about them: config/*.toml, each with its expected messages in comments:
+// Configuration files with what must be said about them: config/*.toml of the file itself, config_check/*.toml of what it
+// names, each with its expected messages in comments:
 //   # expect LINE:COLUMN TEXT      one a message, in order; a file without any must load
 #include "pipeline/config.h"
 
@@ -14,24 +15,29 @@
 namespace tributary::pipeline {
 namespace {
 
-std::vector<std::filesystem::path> cases() {
+std::vector<std::filesystem::path> cases(const char* folder) {
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(TRIBUTARY_SOURCE_DIR) / "tests/pipeline/config")) {
+  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(TRIBUTARY_SOURCE_DIR) / "tests/pipeline" / folder)) {
     if (entry.path().extension() == ".toml") files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
   return files;
 }
 
+std::vector<std::string> expectedOf(const std::filesystem::path& file) {
+  std::vector<std::string> expected;
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with("# expect ")) expected.push_back(line.substr(9));
+  }
+  return expected;
+}
+
 class ConfigCase : public ::testing::TestWithParam<std::filesystem::path> {};
 
 TEST_P(ConfigCase, SaysWhatIsWrongAndWhere) {
   ::setenv("TRIBUTARY_TEST_SECRET", "s3cret", 1);
-  std::vector<std::string> expected;
-  std::ifstream in(GetParam());
-  for (std::string line; std::getline(in, line);) {
-    if (line.starts_with("# expect ")) expected.push_back(line.substr(9));
-  }
+  const std::vector<std::string> expected = expectedOf(GetParam());
   const ConfigResult result = loadConfig(GetParam());
   std::vector<std::string> got;
   for (const Issue& issue : result.issues) {
@@ -43,12 +49,38 @@ TEST_P(ConfigCase, SaysWhatIsWrongAndWhere) {
   EXPECT_EQ(result.config.has_value(), expected.empty());
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, ConfigCase, ::testing::ValuesIn(cases()),
-                         [](const auto& one) {
-                           std::string name = one.param.stem().string();
-                           std::replace_if(name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
-                           return name;
-                         });
+std::string caseName(const ::testing::TestParamInfo<std::filesystem::path>& one) {
+  std::string name = one.param.stem().string();
+  std::replace_if(name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, ConfigCase, ::testing::ValuesIn(cases("config")), caseName);
+
+class ConfigCheckCase : public ::testing::TestWithParam<std::filesystem::path> {};
+
+// The folder of the file stands in no expected message: it is where the clone is.
+TEST_P(ConfigCheckCase, SaysWhatIsWrongWithWhatTheFileNames) {
+  ::setenv("TRIBUTARY_TEST_SECRET", "s3cret", 1);
+  const std::filesystem::path source(TRIBUTARY_SOURCE_DIR);
+  const char* cache = std::getenv("TRIBUTARY_CACHE");
+  const GatewayPaths paths{(cache != nullptr && *cache != '\0' ? std::filesystem::path(cache) : source / ".cache") / "definitions.bin",
+                           source / "fhir-mappings"};
+  if (!std::filesystem::exists(paths.definitions)) GTEST_SKIP() << "Skipped: no compiled definitions (deploy/install makes them)";
+  const ConfigResult loaded = loadConfig(GetParam());
+  ASSERT_TRUE(loaded.config) << loaded.issues.front().text;
+  const std::string folder = GetParam().parent_path().string() + "/";
+  std::vector<std::string> got;
+  for (const Issue& issue : checkConfig(*loaded.config, paths)) {
+    std::string text = issue.text;
+    if (const std::size_t at = text.find(folder); at != std::string::npos) text.erase(at, folder.size());
+    got.push_back(std::to_string(issue.line) + ":" + std::to_string(issue.column) + " " + text);
+    EXPECT_FALSE(issue.remedy.empty()) << issue.text;
+  }
+  EXPECT_EQ(got, expectedOf(GetParam()));
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, ConfigCheckCase, ::testing::ValuesIn(cases("config_check")), caseName);
 
 TEST(Config, RelativePathsAreTakenFromTheFile) {
   ::setenv("TRIBUTARY_TEST_SECRET", "s3cret", 1);

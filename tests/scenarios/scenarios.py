@@ -4,12 +4,14 @@ import argparse
 import collections
 import csv
 import datetime
+import gzip
 import io
 import json
 import pathlib
 import re
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -21,6 +23,8 @@ import xml.etree.ElementTree
 import zipfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "peers" / "lib"))
+from peer import fates  # noqa: E402
 from world import Checks, World, closing, get  # noqa: E402
 from virtual_wards import virtual_wards  # noqa: E402
 
@@ -164,7 +168,9 @@ def bad_input(binary, checks):
         patient = lambda **more: json.dumps({"resourceType": "Patient", "id": "bad", **planted, **more})
         deep = '{"resourceType":"Patient","id":"deep","extension":' + '[{"extension":' * 1_000_000
         lines = [
-            patient(),                                                        # an invalid NHS number, no GP
+            patient(),                                                        # no GP
+            patient(id="wrong-number", identifier=[dict(planted["identifier"][0], value="9990000043")]),  # modulus 11 does not hold
+            patient(id="odd-code", identifier=[dict(planted["identifier"][0], value="9990000050")], gender="martian", birthDate="1970-01-01"),
             patient(id="a", birthDate="1999-13-45"),
             patient()[:-20],                                                  # cut off
             patient().replace('"bad"', '"bad","id":"twice"'),                 # a duplicate member
@@ -172,6 +178,8 @@ def bad_input(binary, checks):
             deep,
             json.dumps({"resourceType": "Encounter", "id": "e1", "subject": {"reference": "Patient/nobody"}, "status": "finished",
                         "class": {"code": "unknown-code"}}),
+            json.dumps({"resourceType": "Encounter", "id": "to-nobody", "subject": {"reference": "Patient/nobody"}, "status": "finished",
+                        "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "HH"}, "period": {"start": "2026-01-01T10:00:00Z"}}),
             json.dumps({"resourceType": "Organization", "id": "loop-a", "partOf": {"reference": "Organization/loop-b"}, "name": PLANTED[1]}),
             json.dumps({"resourceType": "Organization", "id": "loop-b", "partOf": {"reference": "Organization/loop-a"}}),
             json.dumps({"resourceType": "ServiceRequest", "id": "s", "status": "active", "subject": {"reference": "Patient/bad"}, "replaces":
@@ -199,9 +207,49 @@ def bad_input(binary, checks):
             gateway.terminate()
             gateway.wait(20)
         checks.equal(rejected, 9, "bad input: rejected lines")
+        found = fates(world)
+        for name, fate in {"Patient/wrong-number": "quarantined", "Patient/a": "quarantined", "Encounter/to-nobody": "quarantined", "Encounter/e1": "filtered",
+                           "Patient/odd-code": "delivered", "Organization/loop-a": "delivered", "Organization/loop-b": "delivered"}.items():
+            checks.equal(found.get(name, (None,))[0], fate, f"bad input: what became of {name}")
+        sent = get(world.sim["national"].replace("summary", "rows?table=CYP001MPI"))
+        checks.check("martian" not in sent, "bad input: a code that no list holds was sent")
         for word in PLANTED:
             checks.check(word not in shown, f"bad input: metrics or status show {word}")
     finally:
+        world.close()
+
+
+def huge_input(binary, checks):
+    """A resource of 1 GB, in a file and pushed: refused and recorded, in bounded memory; what stands beside it goes through."""
+    world = World(binary, patients=None, source="files+push", destination="folder")
+    gateway = None
+    try:
+        whole = json.dumps({"resourceType": "Patient", "id": "beside", "birthDate": "1970-01-01"})
+        part = world.drop / "in" / ".huge.ndjson.gz"
+        with gzip.open(part, "wb", compresslevel=1) as out:
+            out.write(b'{"resourceType":"Patient","id":"huge","text":{"status":"generated","div":"')
+            for _ in range(1024):
+                out.write(b"x" * (1 << 20))
+            out.write(b'"}}\n' + whole.encode() + b"\n")
+        part.rename(part.with_name("huge.ndjson.gz"))
+        gateway = world.start_gateway()
+        checks.check(wait_for(lambda: (world.drop / "done" / "huge.ndjson.gz").exists(), 120), "huge: the file was not taken to its end")
+        with socket.create_connection(("127.0.0.1", world.listen_port), timeout=30) as client:  # says that it will send 1 GB
+            client.sendall(b"POST /fhir HTTP/1.1\r\nHost: x\r\nContent-Type: application/fhir+json\r\nContent-Length: 1073741824\r\n\r\n{")
+            answer = client.recv(200).decode()
+        checks.check(answer.startswith("HTTP/1.1 413"), f"huge: a push of 1 GB was answered with {answer[:60]!r}")
+        status, answer = post(f"http://127.0.0.1:{world.listen_port}/fhir", whole.replace("beside", "after"))
+        checks.equal(status, 201, "huge: the push after it")
+        peak = int(re.search(r"VmHWM:\s+(\d+) kB", pathlib.Path(f"/proc/{gateway.pid}/status").read_text())[1]) // 1024
+        checks.check(peak < 400, f"huge: the gateway held {peak} MiB")
+        refused = world.refused()
+        checks.equal([(r["where"], r["line"], r["rule"]) for r in refused], [("huge.ndjson.gz", 1, "line-too-long")], "huge: what is on record")
+        gateway.terminate()
+        checks.equal(gateway.wait(30), 0, "huge: graceful stop")
+        checks.equal(sorted(fates(world)), ["Patient/after", "Patient/beside"], "huge: what stood beside it")
+    finally:
+        if gateway and gateway.poll() is None:
+            gateway.kill()
         world.close()
 
 
@@ -584,8 +632,30 @@ def month_kills(binary, checks):
             world.close()
 
 
-SCENARIOS = [search_to_mesh, both_formats, forms, hints_and_deletes, push_and_health, bad_input, national_faults, daily_window, month_end, month_kills,
-             provider_rows, provider_rows_of_an_older_journal, provider_rows_after_kills, virtual_wards]
+def commands_say_no(binary, checks):
+    """What a command cannot do ends it with a code and a clear word: nothing that could be read, a configuration that is wrong."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        (folder / "broken.json").write_text('{"resourceType":"Patient",')
+        (folder / "empty.ndjson").write_text("\n\n")
+        for command in ("map", "coverage"):
+            for name in ("broken.json", "empty.ndjson"):
+                done = subprocess.run([binary, command, folder / name, "--collection", "csds/1.6"], capture_output=True, text=True)
+                checks.check(done.returncode not in (0, None) and "no FHIR resource could be read" in done.stderr,
+                             f"commands: {command} {name} ended with {done.returncode} and said {done.stderr[-200:]!r}")
+        config = folder / "gateway.toml"
+        config.write_text('[collection]\nid = "csds/1.6"\n[collection.settings]\nprovider = "not an ODS code"\n[[source]]\nname = "drop"\nkind = "files"\n'
+                          'folder = "drop"\n[[destination]]\nname = "out"\nkind = "folder"\nfolder = "out"\n')
+        done = subprocess.run([binary, "config", "check", config], capture_output=True, text=True)
+        checks.check(done.returncode != 0 and "gateway.toml:4:12: error: collection.settings.provider" in done.stderr,
+                     f"commands: config check ended with {done.returncode} and said {done.stderr[-300:]!r}")
+        config.write_text(config.read_text().replace("not an ODS code", "RZZ"))
+        done = subprocess.run([binary, "config", "check", config], capture_output=True, text=True)
+        checks.check(done.returncode == 0 and "is good" in done.stdout, f"commands: config check of a good file ended with {done.returncode}: {done.stderr[-300:]!r}")
+
+
+SCENARIOS = [search_to_mesh, both_formats, forms, hints_and_deletes, push_and_health, bad_input, huge_input, national_faults, daily_window, month_end,
+             month_kills, provider_rows, provider_rows_of_an_older_journal, provider_rows_after_kills, virtual_wards, commands_say_no]
 
 
 def main():

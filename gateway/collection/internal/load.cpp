@@ -95,27 +95,28 @@ void Loader::load(const JsonFile& manifest, std::string_view manifest_text, cons
 }
 
 void Loader::settings(const Json& list, const LoadOptions& options) {
+  // What is wrong with a setting is wrong in the configuration: the issue's path is the key there.
+  const auto fault = [this](const std::string& name, std::string text, std::string remedy) {
+    reporter_.add({Severity::kError, "collection-setting", "collection.settings." + name, Issue::kNoOffset, 0, 0, std::move(text), std::move(remedy)});
+  };
   std::set<std::string, std::less<>> known;
   for (const Json& item : list.items()) {
     const std::string name = item["name"].string();
     known.insert(name);
     std::string value = item["default"].string();
-    if (value.starts_with('$')) {
+    const bool borrowed = value.starts_with('$');
+    if (borrowed) {
       const auto other = impl_.settings.find(value.substr(1));
       value = other == impl_.settings.end() ? std::string() : other->second;
     }
     const auto given = options.settings.find(name);
     if (given != options.settings.end()) value = given->second;
     if (value.empty() && item["required"].isTrue()) {
-      reporter_.fault(manifest_->path, item,
-                      "the setting '" + name + "' is needed: " + item["description"].string(),
-                      "Set it under [collection.settings].");
-    } else if (const Json pattern = item["pattern"]) {
+      fault(name, "the setting '" + name + "' is needed: " + item["description"].string(), "Set it under [collection.settings].");
+    } else if (const Json pattern = item["pattern"]; pattern && !(value.empty() && borrowed)) {  // the other setting's fault, told there
       const auto compiled = Pattern::compile(pattern.text());
       if (!compiled || !compiled->matches(value)) {
-        reporter_.fault(manifest_->path, item,
-                        "the setting '" + name + "' does not have its form: " + pattern.string(),
-                        "Correct it under [collection.settings].");
+        fault(name, "the setting '" + name + "' does not have its form: " + pattern.string(), "Correct it under [collection.settings].");
       }
     }
     impl_.settings.emplace(name, std::move(value));
@@ -123,8 +124,7 @@ void Loader::settings(const Json& list, const LoadOptions& options) {
   }
   for (const auto& [name, value] : options.settings) {
     if (!known.contains(name)) {
-      reporter_.fault(manifest_->path, list, "the collection has no setting '" + name + "'",
-                      "Take it out of [collection.settings], or correct its name.");
+      fault(name, "the collection has no setting '" + name + "'", "Take it out of [collection.settings], or correct its name.");
     }
   }
 }

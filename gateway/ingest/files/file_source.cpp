@@ -13,16 +13,34 @@ namespace tributary::ingest {
 namespace fs = std::filesystem;
 namespace {
 
-std::vector<fs::path> filesIn(const fs::path& folder) {
-  std::vector<fs::path> found;
+// The entries of a folder that are meant for us, in the order of their names.
+template <class Visit>
+void eachEntry(const fs::path& folder, Visit visit) {
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     const std::string name = it->path().filename().string();
     if (name.starts_with('.') || name.ends_with(".part") || name.ends_with(".tmp")) continue;
-    if (it->symlink_status(error).type() == fs::file_type::regular) found.push_back(it->path());
+    visit(it->path(), it->symlink_status(error).type());
   }
+}
+
+std::vector<fs::path> filesIn(const fs::path& folder) {
+  std::vector<fs::path> found;
+  eachEntry(folder, [&](const fs::path& path, fs::file_type type) {
+    if (type == fs::file_type::regular) found.push_back(path);
+  });
   std::sort(found.begin(), found.end());
   return found;
+}
+
+const char* kindOf(fs::file_type type) {
+  switch (type) {
+    case fs::file_type::directory: return "a folder";
+    case fs::file_type::symlink: return "a symbolic link";
+    case fs::file_type::fifo: return "a pipe";
+    case fs::file_type::socket: return "a socket";
+    default: return "a device";
+  }
 }
 
 // A name in `folder` that is not taken yet.
@@ -53,12 +71,27 @@ void FileSource::run(std::stop_token stop) {
   for (const char* sub : {"in", "work", "done", "failed"}) fs::create_directories(options_.folder / sub, error);
   while (!stop.stop_requested()) {
     const bool all = look(stop);
+    const std::size_t strangers = tellStrangers();
     board_.update([&](SourceStatus& status) {
       status.caught_up = all;
       status.doing = all ? "waiting for files" : "waiting to try again";
+      if (strangers > 0) status.doing += "; " + std::to_string(strangers) + (strangers == 1 ? " entry" : " entries") + " of in/ cannot be taken, see the log";
     });
     if (!sleeper_.wait(stop, options_.interval)) return;
   }
+}
+
+std::size_t FileSource::tellStrangers() {
+  std::set<std::string> found;
+  eachEntry(options_.folder / "in", [&](const fs::path& path, fs::file_type type) {
+    if (type == fs::file_type::regular || type == fs::file_type::none || type == fs::file_type::not_found) return;
+    const std::string name = path.filename().string();
+    found.insert(name);
+    if (strangers_.contains(name)) return;
+    log_("warning", "not-a-file", name + " in in/ is " + kindOf(type) + ": only regular files are taken, it stays there");
+  });
+  strangers_ = std::move(found);
+  return strangers_.size();
 }
 
 bool FileSource::look(std::stop_token stop) {

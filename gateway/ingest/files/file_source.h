@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <set>
 #include <string>
 
 #include "ingest/intake.h"
@@ -34,6 +35,8 @@ class FileSource final : public Source {
  private:
   // One look: everything in work/ and in/. True when all of it is done.
   bool look(std::stop_token stop);
+  // Tells once of each entry of in/ that is no regular file and so stays there. Returns how many there are.
+  std::size_t tellStrangers();
   Result<void> take(const std::filesystem::path& file, std::stop_token stop);
   Result<void> takeLines(const std::filesystem::path& file, std::stop_token stop);
   Result<void> takeWhole(const std::filesystem::path& file);
@@ -46,6 +49,7 @@ class FileSource final : public Source {
   StatusBoard board_;
   Sleeper sleeper_;
   Intake intake_;
+  std::set<std::string> strangers_;  // entries of in/ that have been told of
 };
 
 }  // namespace tributary::ingest

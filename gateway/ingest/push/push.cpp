@@ -5,6 +5,10 @@
 
 #include "base/civil_time.h"
 #include "base/fault_point.h"
+#include "fhir/json_writer.h"
+#include "fhir/xml_reader.h"
+#include "net/gzip.h"
+#include "terminology/element_shapes.h"
 
 namespace tributary::ingest {
 namespace {
@@ -34,9 +38,19 @@ ServerResponse refuse(int status, std::string rule, std::string text, std::strin
   return outcome(status, {&issue, 1});
 }
 
-bool isNdjson(std::string_view content_type) {
-  const std::string type = net::mediaType(content_type);
-  return type == "application/fhir+ndjson" || type == "application/ndjson" || type == "application/x-ndjson";
+enum class Form { kJson, kXml, kNdjson, kOther };
+
+Form formOf(const ServerRequest& request) {
+  const std::string type = net::mediaType(request.headers.get("Content-Type"));
+  if (type.empty() || type == "application/fhir+json" || type == "application/json" || type == "text/json") return Form::kJson;
+  if (type == "application/fhir+xml" || type == "application/xml" || type == "text/xml") return Form::kXml;
+  if (type == "application/fhir+ndjson" || type == "application/ndjson" || type == "application/x-ndjson") return Form::kNdjson;
+  return Form::kOther;
+}
+
+ServerResponse unknownForm() {
+  return refuse(415, "media-type", "this Content-Type is not taken here",
+                "Send application/fhir+json or application/fhir+xml; NDJSON (application/fhir+ndjson) goes to the base URL.");
 }
 
 bool constantTimeEqual(std::string_view a, std::string_view b) {
@@ -77,7 +91,11 @@ std::string operationOutcome(std::span<const Issue> issues) {
 }
 
 PushReceiver::PushReceiver(IntakeContext context, PushOptions options, const Clock& clock)
-    : context_(std::move(context)), options_(std::move(options)), clock_(clock), board_(options_.name, "push") {
+    : context_(std::move(context)),
+      options_(std::move(options)),
+      clock_(clock),
+      board_(options_.name, "push"),
+      shapes_(terminology::makeElementShapes(context_.definitions)) {
   board_.update([](SourceStatus& status) {
     status.doing = "listening";
     status.caught_up = true;
@@ -90,7 +108,20 @@ void PushReceiver::addRoutes(net::Router& router) {
   const auto guarded = [this](auto handler) {
     return [this, handler](const ServerRequest& request) {
       if (!authorised(request)) return refuse(401, "unauthorised", "this request carries no valid token", "Send Authorization: Bearer TOKEN.");
-      return (this->*handler)(request);
+      if (!request.headers.get("If-None-Exist").empty()) {  // FHIR R4 3.1.0.8.1
+        return refuse(400, "conditional-create", "conditional creates (If-None-Exist) are not taken", "PUT the resource under its own id.");
+      }
+      const std::string_view encoding = request.headers.get("Content-Encoding");
+      if (encoding.empty() || encoding == "identity") return (this->*handler)(request, request.body);
+      if (encoding != "gzip" && encoding != "x-gzip") {
+        return refuse(415, "content-encoding", "this Content-Encoding is not taken", "Send the body plain or with Content-Encoding: gzip.");
+      }
+      const auto expanded = net::gzipDecompress(request.body, options_.body_bytes);
+      if (expanded) return (this->*handler)(request, *expanded);
+      if (expanded.error().code == ErrorCode::kLimit) {
+        return refuse(413, "body-too-large", "the body expands to more than " + std::to_string(options_.body_bytes) + " bytes", "Send it in parts.");
+      }
+      return refuse(400, "gzip-damaged", "the body is no whole gzip stream, though Content-Encoding says so", "Send it again.");
     };
   };
   router.add(Method::kPost, base, guarded(&PushReceiver::receive));
@@ -103,7 +134,7 @@ void PushReceiver::addRoutes(net::Router& router) {
     response.headers.add("Content-Type", "application/fhir+json; charset=utf-8");
     response.body =
         R"({"resourceType":"CapabilityStatement","status":"active","kind":"instance","fhirVersion":"4.0.1",)"
-        R"("format":["application/fhir+json","application/fhir+ndjson"],"software":{"name":"Tributary"},)"
+        R"("format":["application/fhir+json","application/fhir+xml","application/fhir+ndjson"],"software":{"name":"Tributary"},)"
         R"("rest":[{"mode":"server","interaction":[{"code":"transaction"},{"code":"batch"}]}]})";
     return response;
   });
@@ -115,13 +146,32 @@ bool PushReceiver::authorised(const ServerRequest& request) const {
   return header.starts_with("Bearer ") && constantTimeEqual(header.substr(7), options_.token);
 }
 
-ServerResponse PushReceiver::receive(const ServerRequest& request) {
-  Intake intake(context_, options_.name);
+void PushReceiver::take(Intake& intake, const ServerRequest& request, std::string_view body, std::string& json) const {
   const std::string where = "push from " + request.peer_address;
-  if (request.body.empty()) return refuse(400, "empty-body", "the request has no body", "Send a FHIR resource, a Bundle or NDJSON.");
-  if (isNdjson(request.headers.get("Content-Type"))) {
+  if (formOf(request) != Form::kXml) {
+    intake.add(body, where);
+    return;
+  }
+  fhir::Document document;
+  fhir::ReadOptions options;
+  options.limits.bytes = body.size();
+  if (auto read = fhir::XmlReader(*shapes_).read(body, document, options); !read) {
+    intake.addReject(body, read.error(), where);
+    return;
+  }
+  json = fhir::toJson(document);  // the journal holds the JSON form (FHIR R4 2.6.2)
+  intake.add(json, where);
+}
+
+ServerResponse PushReceiver::receive(const ServerRequest& request, std::string_view body) {
+  Intake intake(context_, options_.name);
+  const Form form = formOf(request);
+  if (form == Form::kOther) return unknownForm();
+  if (body.empty()) return refuse(400, "empty-body", "the request has no body", "Send a FHIR resource, a Bundle or NDJSON.");
+  if (form == Form::kNdjson) {
+    const std::string where = "push from " + request.peer_address;
     std::uint64_t line = 0;
-    std::string_view rest = request.body;
+    std::string_view rest = body;
     if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);
     while (!rest.empty()) {
       const std::size_t end = std::min(rest.find('\n'), rest.size());
@@ -133,21 +183,20 @@ ServerResponse PushReceiver::receive(const ServerRequest& request) {
     }
     return finish(intake, false, false, "");
   }
-  fhir::JsonReader reader;
-  fhir::Document document;
-  std::string bundle_type;
-  fhir::ReadOptions read_options;
-  read_options.limits.bytes = request.body.size();
-  if (reader.read(request.body, document, read_options) && document.resourceType() == "Bundle") {
-    if (const fhir::NodeIndex type = document.member(0, "type"); type != fhir::kNoNode) bundle_type = document.scalar(type);
+  std::string json, bundle_type;
+  take(intake, request, body, json);
+  const fhir::Document* document = intake.document();
+  if (document != nullptr && document->resourceType() == "Bundle") {
+    if (const fhir::NodeIndex type = document->member(0, "type"); type != fhir::kNoNode) bundle_type = document->scalar(type);
   }
-  intake.add(request.body, where);
   return finish(intake, bundle_type == "transaction", bundle_type.empty(), bundle_type);
 }
 
-ServerResponse PushReceiver::receiveOne(const ServerRequest& request) {
+ServerResponse PushReceiver::receiveOne(const ServerRequest& request, std::string_view body) {
   Intake intake(context_, options_.name);
-  intake.add(request.body, "push from " + request.peer_address);
+  if (const Form form = formOf(request); form == Form::kOther || form == Form::kNdjson) return unknownForm();
+  std::string json;
+  take(intake, request, body, json);
   const std::string_view type = request.parameter("type"), id = request.parameter("id");
   const std::string wanted = std::string(type) + "/" + std::string(id);
   if (intake.keys().size() == 1 && !intake.keys()[0].empty()) {
@@ -159,7 +208,7 @@ ServerResponse PushReceiver::receiveOne(const ServerRequest& request) {
   return finish(intake, false, true, "");
 }
 
-ServerResponse PushReceiver::remove(const ServerRequest& request) {
+ServerResponse PushReceiver::remove(const ServerRequest& request, std::string_view) {
   Intake intake(context_, options_.name);
   intake.addDelete(request.parameter("type"), request.parameter("id"), formatInstant(clock_.now()));
   return finish(intake, false, true, "");

@@ -230,15 +230,16 @@ Result<SearchSource::Page> SearchSource::fetch(const std::string& url, std::unor
     return fail(ErrorCode::kUnavailable, "the server answered a search with " + std::to_string(response.status) + hint, RetryClass::kRetryable);
   }
   Page page;
-  fhir::JsonReader reader;
-  Document document;
-  fhir::ReadOptions read;
-  read.limits.bytes = response.body.size();
-  if (auto parsed = reader.read(response.body, document, read); !parsed || document.resourceType() != "Bundle") {
+  // The text must outlive the commit: it is kept here, one page at a time. After an error run() forgets what is staged.
+  page_ = std::move(response.body);
+  intake_.add(page_, url.substr(0, url.find('?')));
+  if (intake_.document() == nullptr || intake_.document()->resourceType() != "Bundle") {
     const std::string type = net::mediaType(response.headers.get("Content-Type"));
-    return fail(ErrorCode::kMalformed, "the server answered a search with something that is no Bundle (" + (type.empty() ? "no content type" : type) +
-                                           (parsed ? "" : ", " + parsed.error().text) + ")", RetryClass::kRetryable);
+    const std::string why = intake_.document() == nullptr && !intake_.issues().empty() ? ", " + intake_.issues().back().text : "";
+    return fail(ErrorCode::kMalformed, "the server answered a search with something that is no Bundle (" + (type.empty() ? "no content type" : type) + why + ")",
+                RetryClass::kRetryable);
   }
+  const Document& document = *intake_.document();
   if (const NodeIndex total = document.member(0, "total"); total != kNoNode && document[total].kind == Kind::kNumber) {
     page.total = std::strtoull(std::string(document.scalar(total)).c_str(), nullptr, 10);
   }
@@ -281,9 +282,6 @@ Result<SearchSource::Page> SearchSource::fetch(const std::string& url, std::unor
       if (seen.insert(std::move(key)).second) ++page.fresh;
     }
   }
-  // The text must outlive the commit: it is kept here, one page at a time.
-  page_ = std::move(response.body);
-  intake_.add(page_, url.substr(0, url.find('?')));
   return page;
 }
 
