@@ -70,11 +70,14 @@ struct GivenRow {
   std::vector<std::string> cells;  // as Table::fields; those of unsent fields are left out
 };
 
+struct CellWatch;  // cell_watch.h
+
 struct ProjectOptions {
   Scope scope = Scope::kPatient;
   bool lineage = true;
   Instant now{};                   // for now() in expressions
   const Window* window = nullptr;  // also check the rules that speak of the window or of the file's creation
+  const CellWatch* watch = nullptr;  // hears how cells come to be; slow
 };
 
 // Projects subjects to checked rows. One a thread; keeps its memory between calls, so make it once a worker.

@@ -31,6 +31,13 @@ std::string_view gradeName(Grade grade) {
   return "warning";
 }
 
+std::string_view mandationName(Mandation mandation) {
+  constexpr std::string_view kNames[] = {"mandatory", "required", "optional", "pilot", "removed", "unknown"};
+  return kNames[static_cast<std::size_t>(mandation)];
+}
+
+char mandationLetter(Mandation mandation) { return "MROP-?"[static_cast<std::size_t>(mandation)]; }
+
 Collection::Collection(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 Collection::~Collection() = default;
 
@@ -105,6 +112,14 @@ std::span<const Rule> Collection::rules() const {
 }
 std::span<const Source> Collection::sources() const {
   return impl_->sources;
+}
+const views::View& Collection::view(std::size_t source) const { return *impl_->source_plans[source].view; }
+const views::Column* Collection::column(std::size_t source, std::size_t field) const {
+  const SourcePlan& plan = impl_->source_plans[source];
+  for (std::size_t i = 0; i < plan.columns.size(); ++i) {
+    if (plan.columns[i].field == field) return &plan.view->columns()[i];
+  }
+  return nullptr;
 }
 std::span<const std::string> Collection::resourceTypes() const {
   return impl_->resource_types;

@@ -12,6 +12,32 @@ namespace tributary::fhirpath {
 using fhir::kNoNode;
 using terminology::kNoType;
 
+namespace {
+
+TraceListener::StepKind stepKind(Op op) {
+  using enum TraceListener::StepKind;
+  switch (op) {
+    case Op::kPath:
+      return kPath;
+    case Op::kMember:
+    case Op::kTypeFilter:
+      return kMember;
+    case Op::kFunction:
+    case Op::kIndexer:
+      return kFunction;
+    case Op::kUnion:
+      return kUnion;
+    case Op::kLiteral:
+      return kLiteral;
+    case Op::kVariable:
+      return kVariable;
+    default:
+      return kOther;
+  }
+}
+
+}  // namespace
+
 Evaluator::Impl::Impl(const Environment& given)
     : environment(given), types(given.definitions), arena(given.limits.memory), lookups(256) {}
 Evaluator::Impl::~Impl() = default;
@@ -299,7 +325,7 @@ bool Evaluator::Impl::eval(const Expr& e, const Frame& frame, Span input, Collec
   }
   --depth;
   if (trace_steps && ok) [[unlikely]] {
-    trace->step(e.offset, e.length, depth, out.from(start));
+    trace->step({e.offset, e.length, depth, stepKind(e.op), out.from(start)});
   }
   return ok;
 }
