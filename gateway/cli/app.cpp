@@ -10,6 +10,7 @@
 #include "cli/explain_command.h"
 #include "cli/fhirpath_command.h"
 #include "cli/map_command.h"
+#include "cli/mapping_command.h"
 #include "cli/package_command.h"
 #include "cli/run_command.h"
 #include "cli/simulate_command.h"
@@ -33,6 +34,7 @@ int runCommandLine(int argc, char** argv) {
   addExplainCommand(root);
   addCoverageCommand(root);
   addTestCommand(root);
+  addMappingCommand(root);
   addFhirpathCommand(root);
   addViewCommand(root);
   addPackageCommand(root);

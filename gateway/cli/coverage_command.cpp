@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/collection_bench.h"
+#include "cli/stored_gateway.h"
 #include "collection/coverage.h"
 #include "fhir/reference.h"
 
@@ -21,7 +22,7 @@ using collection::TableCoverage;
 
 struct CoverageOptions {
   CollectionInput input;
-  std::string by = "source";
+  std::string by = "source", config;
   bool problems = false, json = false;
   std::size_t codes = 5;
 };
@@ -190,7 +191,35 @@ class Printer {
   std::map<std::string, std::uint64_t> systems_;
 };
 
+void show(const collection::Collection& collection, const Coverage& counts, const CoverageOptions& options) {
+  if (options.json) {
+    std::printf("%s\n", counts.json().c_str());
+  } else {
+    Printer(collection, counts, options).print();
+  }
+}
+
+// What a gateway holds now, by the name of its sources; one subject after the other.
+void coverageOfGateway(const CoverageOptions& options) {
+  const StoredGateway gateway = openStoredGateway(options.config);
+  Coverage counts(gateway.collection);
+  collection::Projector projector(gateway.collection);
+  const auto done = gateway.subjects->each([&](const pipeline::StoredSubjects::Subject& subject) -> Result<void> {
+    collection::ProjectOptions project = subject.options;
+    project.watch = &counts.watch();
+    TRY_ASSIGN(const collection::Projection projection, projector.project(subject.inputs, subject.shared, project));
+    counts.add(projection, [&](const collection::Row&) { return subject.source; });
+    return {};
+  });
+  if (!done) failWith(done.error());
+  show(*gateway.collection, counts, options);
+}
+
 void coverage(const CoverageOptions& options) {
+  if (options.input.files.empty() == options.config.empty()) {
+    failWith(fail(ErrorCode::kInvalidArgument, "give files with FHIR resources, or a gateway with -c").error(), kExitUsage);
+  }
+  if (!options.config.empty()) return coverageOfGateway(options);
   const auto collection = requireCollection(options.input);
   const auto bench = requireResources(options.input, collection);
   Coverage counts(collection);
@@ -205,12 +234,8 @@ void coverage(const CoverageOptions& options) {
       },
       project);
   if (!totals) failWith(totals.error());
-  if (options.json) {
-    std::printf("%s\n", counts.json().c_str());
-    return;
-  }
-  Printer(*collection, counts, options).print();
-  printTotals(*totals);
+  show(*collection, counts, options);
+  if (!options.json) printTotals(*totals);
 }
 
 }  // namespace
@@ -219,7 +244,9 @@ void addCoverageCommand(CLI::App& root) {
   auto options = std::make_shared<CoverageOptions>();
   CLI::App* const command = root.add_subcommand(
       "coverage", "Show which national fields FHIR resources fill, and which codes do not fit");
-  addCollectionOptions(*command, options->input);
+  addCollectionOptions(*command, options->input, false);
+  command->add_option("-c,--config", options->config, "a gateway: what it holds now, by the names of its sources")
+      ->check(CLI::ExistingFile);
   command->add_option("--by", options->by, "source (meta.source), file, or organisation that a resource names")
       ->check(CLI::IsMember({"source", "file", "organisation"}))
       ->capture_default_str();

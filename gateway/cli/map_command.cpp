@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "cli/collection_bench.h"
+#include "cli/compare_command.h"
 
 namespace tributary::cli {
 namespace {
@@ -20,6 +21,7 @@ using collection::RowState;
 
 struct MapOptions {
   CollectionInput input;
+  CompareOptions compare;
   std::string folder;
   bool summary = false, resources = false;
 };
@@ -108,6 +110,18 @@ void writeFiles(const Collection& collection, const Collected& rows, const std::
 }
 
 void map(const MapOptions& options) {
+  const bool gateway = !options.compare.config.empty();
+  if (options.input.files.empty() == !gateway) {
+    failWith(fail(ErrorCode::kInvalidArgument, gateway ? "give files, or a gateway with -c, not both"
+                                                       : "name files with FHIR resources")
+                 .error(),
+             kExitUsage);
+  }
+  if (!options.compare.other.empty()) return compareMappings(options.input, options.compare);
+  if (gateway) {
+    failWith(fail(ErrorCode::kInvalidArgument, "-c goes with --compare; rows of a gateway are in its ledger").error(),
+             kExitUsage);
+  }
   const auto collection = requireCollection(options.input);
   const auto bench = requireResources(options.input, collection);
   Collected collected;
@@ -149,11 +163,21 @@ void map(const MapOptions& options) {
 void addMapCommand(CLI::App& root) {
   auto options = std::make_shared<MapOptions>();
   CLI::App* const command = root.add_subcommand("map", "Show the national rows that FHIR resources give");
-  addCollectionOptions(*command, options->input);
+  addCollectionOptions(*command, options->input, false);
   command->add_option("-o,--output", options->folder, "write a CSV file a table to this folder instead");
   command->add_flag("--summary", options->summary, "only counts");
   command->add_flag("--resources", options->resources,
                     "one line for each resource that gives no row, with the reason");
+  command->add_option("--compare", options->compare.other,
+                      "other mappings (a folder with collection.json): show what they would change");
+  command->add_option("-c,--config", options->compare.config,
+                      "with --compare: the current resources of this gateway instead of files, read beside it")
+      ->check(CLI::ExistingFile);
+  command->add_option("--examples", options->compare.examples, "with --compare: examples to show a field")
+      ->capture_default_str();
+  command->footer(
+      "Ends with 0; with 1 when a resource is unaccounted for or --compare finds a difference; with 2 when the "
+      "arguments or the mappings are wrong (file and line are told); with 3 when a file cannot be read.");
   command->callback([options] { map(*options); });
 }
 

@@ -136,6 +136,8 @@ class Collection {
   HeaderRow header(const Window& window) const;
   // What is wrong with a header row; `cells` as fields of the header table.
   std::vector<Issue> checkHeader(std::span<const std::string_view> cells) const;
+  // Where a cell of the header comes from, for people: "the setting 'provider'", "the first day of the window".
+  std::string headerOrigin(std::size_t field) const;
   // May a row with this effective period (civil dates; empty end: open) travel in the window?
   bool belongs(std::uint16_t table, std::string_view period_start, std::string_view period_end,
                const Window& window) const;

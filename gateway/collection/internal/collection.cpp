@@ -191,6 +191,24 @@ std::vector<Issue> Collection::checkHeader(std::span<const std::string_view> cel
   return out;
 }
 
+std::string Collection::headerOrigin(std::size_t field) const {
+  if (field >= impl_->header.size()) return {};
+  const HeaderCell& cell = impl_->header[field];
+  switch (cell.from) {
+    case HeaderCell::From::kValue:
+      return cell.text.empty() ? "nothing" : "the collection itself: always " + cell.text;
+    case HeaderCell::From::kSetting:
+      return "the setting '" + cell.text + "'";
+    case HeaderCell::From::kStart:
+      return "the first day of the window";
+    case HeaderCell::From::kEnd:
+      return "the last day of the window";
+    case HeaderCell::From::kCreated:
+      return "the time at which the file is made";
+  }
+  return {};
+}
+
 bool Collection::belongs(std::uint16_t table, std::string_view period_start, std::string_view period_end,
                          const Window& window) const {
   const PeriodKind kind = impl_->table_plans[table].period.kind;
