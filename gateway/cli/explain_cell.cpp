@@ -124,12 +124,12 @@ void CellExplainer::attempt(const Attempt& attempt, std::string_view cell, bool 
   const auto& source = collection_.sources()[attempt.source];
   const views::Column& column = collection_.view(attempt.source).columns()[attempt.column];
   const auto line = lines_.find(attempt.source);
-  std::printf("  %s %s: %s\n    %s:%u\n", gave ? "by" : "tried", source.name.c_str(), column.path.c_str(),
+  std::printf("  %s %s: %s\n    %s:%u\n", gave ? "by" : "tried", source.name.c_str(), attempt.expression.c_str(),
               nearPath(source.file).c_str(), line == lines_.end() ? 0U : line->second);
   translations(attempt, cell);
   conversion(column, attempt.value, cell);
   if (!attempt.value.empty()) return;
-  for (const Stop& one : attempt.stops) stop(one, attempt, column.path);
+  for (const Stop& one : attempt.stops) stop(one, attempt);
   if (attempt.stops.empty()) std::printf("    it gave nothing\n");
 }
 
@@ -187,8 +187,8 @@ std::string CellExplainer::content(const fhir::Document& document, fhir::NodeInd
 }
 
 // Where the expression ended, and of what it was asked in vain.
-void CellExplainer::stop(const Stop& stop, const Attempt& attempt, const std::string& expression) const {
-  const std::string part = expression.substr(std::min(stop.offset, expression.size()), stop.length);
+void CellExplainer::stop(const Stop& stop, const Attempt& attempt) const {
+  const std::string& part = stop.part;
   const std::string& type = collection_.sources()[attempt.source].resource;
   if (stop.nothing_set) {
     if (part != "{}") std::printf("    %s is not set\n", part.c_str());

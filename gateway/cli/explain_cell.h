@@ -36,7 +36,7 @@ class CellExplainer {
   void attempt(const collection::Attempt& attempt, std::string_view cell, bool gave) const;
   void conversion(const views::Column& column, const std::string& value, std::string_view cell) const;
   void translations(const collection::Attempt& attempt, std::string_view cell) const;
-  void stop(const collection::Stop& stop, const collection::Attempt& attempt, const std::string& expression) const;
+  void stop(const collection::Stop& stop, const collection::Attempt& attempt) const;
   void issues(const collection::Row& row, const collection::Projection& projection) const;
   std::string content(const fhir::Document& document, fhir::NodeIndex node) const;
 

@@ -38,13 +38,8 @@ void addCollection(const std::filesystem::path& folder, Pages& pages) {
   const auto settings = collection::mappingTestSettings(folder / "tests");
   if (!settings) failWith(settings.error(), kExitUsage);
   const auto collection = loadCollection(folder, *settings);
-  const auto definitions = terminology::Definitions::open(definitionsPath());
-  if (!definitions) failWith(definitions.error());
-  const auto overlays = collection::Collection::terminologyFolders(folder);
-  if (!overlays) failWith(overlays.error(), kExitUsage);
-  const auto terms = terminology::Terminology::load(*definitions, *overlays);
-  if (!terms) failWith(terms.error(), kExitUsage);
-  const auto made = mappingPages(*collection, **terms, folder);
+  const CollectionTerms terms = requireTerms(folder);
+  const auto made = mappingPages(*collection, *terms.terminology, folder);
   if (!made) failWith(made.error());
   for (const auto& [name, text] : *made) pages[std::filesystem::path("mapping") / std::string(collection->id()) / name] = text;
 }
@@ -58,7 +53,7 @@ void addCommand(const CLI::App& command, const std::string& prefix, std::string&
     for (const CLI::Option* option : command.get_options()) {
       if (option->get_group().empty() || option->get_name() == "--help") continue;
       std::string text = option->get_description();
-      std::string shown = option->get_name(!option->get_positional(), true);
+      std::string shown = option->get_name(false, true);
       std::string escaped;
       for (const char c : text) escaped += c == '|' ? std::string("\\|") : std::string(1, c);
       out += "| `" + shown + "` | " + escaped + " |\n";

@@ -27,7 +27,7 @@ StoredGateway openStoredGateway(const std::string& path) {
   if (!definitions) failWith(definitions.error());
   auto compartments = ingest::CompartmentIndex::load(**definitions, "Patient");
   if (!compartments) failWith(compartments.error());
-  out.subjects = std::make_unique<pipeline::StoredSubjects>(*out.store, std::move(*compartments));
+  out.subjects = std::make_unique<pipeline::StoredSubjects>(*out.store, std::move(*compartments), clock);
   return out;
 }
 

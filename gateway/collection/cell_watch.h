@@ -27,9 +27,9 @@ struct Translated {
 
 // Where an expression ended with nothing: the part that let nothing through, and what it was asked of.
 struct Stop {
-  std::size_t offset = 0, length = 0;  // the part, in the expression
-  std::vector<SeenElement> had;        // the elements before it; empty: there was none, or a computed value
-  bool nothing_set = false;            // the part is a literal or a variable (a setting) without value
+  std::string part;              // as written in the expression
+  std::vector<SeenElement> had;  // the elements before it; empty: there was none, or a computed value
+  bool nothing_set = false;      // the part is a literal or a variable (a setting) without value
 };
 
 // One expression on one resource, on the way to a cell.
@@ -37,6 +37,7 @@ struct Attempt {
   std::uint16_t source = 0;    // index into Collection::sources()
   std::size_t column = 0;      // index into View::columns() of the source
   std::uint32_t resource = 0;  // subject inputs first, then shared ones
+  std::string expression;      // as it was evaluated
   std::string value;           // before conversion and merging; patient data
   std::vector<Translated> translated;
   std::vector<Stop> stops;  // of an empty value

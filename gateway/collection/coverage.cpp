@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "collection/codes.h"
+#include "collection/internal/plan.h"
 #include "views/view.h"
 
 namespace tributary::collection {
@@ -107,8 +108,10 @@ Coverage::Coverage(std::shared_ptr<const Collection> collection)
     };
     for (const SeenElement& element : seen) {
       if (const Code code = codingAround(*element.document, element.node); !code.code.empty()) {
-        // A code of a system that some view reads is another field's.
-        if (!element.condition || !systems_.contains(code.system)) note(code);
+        // A good code of a system that some view reads is another field's.
+        const auto& terms = collection_->impl().terminology;
+        const bool known = terms != nullptr && terms->validateCode(code.system, code.code) == terminology::Verdict::kYes;
+        if (!element.condition || !known || !systems_.contains(code.system)) note(code);
       } else if (translates && !element.condition) {
         for (const Code& one : codesAt(*element.document, element.node)) note(one);
       }

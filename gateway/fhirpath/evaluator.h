@@ -39,6 +39,8 @@ class TraceListener {
   };
   virtual ~TraceListener() = default;
   virtual bool steps() const { return false; }
+  // With steps() true: the evaluation of an expression begins.
+  virtual void begins(std::string_view /*expression*/) {}
   // `name` of trace(name), the values at that point.
   virtual void traced(std::string_view name, std::span<const Value> values) = 0;
   virtual void step(const Step& /*step*/) {}

@@ -18,8 +18,9 @@ struct StoredSubjects::Held {
   std::vector<std::string> references;
 };
 
-StoredSubjects::StoredSubjects(store::Store& store, std::shared_ptr<const ingest::CompartmentIndex> compartments)
-    : store_(store), compartments_(std::move(compartments)) {}
+StoredSubjects::StoredSubjects(store::Store& store, std::shared_ptr<const ingest::CompartmentIndex> compartments,
+                               const Clock& clock)
+    : store_(store), compartments_(std::move(compartments)), clock_(clock) {}
 StoredSubjects::~StoredSubjects() = default;
 
 Result<StoredSubjects::Held*> StoredSubjects::shared(const std::string& source, const std::string& key) {
@@ -93,6 +94,7 @@ Result<StoredSubjects::Subject> StoredSubjects::load(const store::SubjectLease& 
   Subject out{subject.source, subject.subject, inputs_, shared_inputs_, {}};
   out.options.scope =
       subject.subject.starts_with("Patient/") ? collection::Scope::kPatient : collection::Scope::kProvider;
+  out.options.now = clock_.now();
   return out;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -8,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "collection/projector.h"
 #include "fhir/document.h"
@@ -25,10 +27,11 @@ class StoredSubjects {
   struct Subject {
     std::string source, name;
     std::span<const collection::Input> inputs, shared;  // until the next load()
-    collection::ProjectOptions options;                 // scope
+    collection::ProjectOptions options;                 // scope and the time
   };
 
-  StoredSubjects(store::Store& store, std::shared_ptr<const ingest::CompartmentIndex> compartments);
+  StoredSubjects(store::Store& store, std::shared_ptr<const ingest::CompartmentIndex> compartments,
+                 const Clock& clock);
   ~StoredSubjects();
 
   // kLimit when the subject's resources are together too large.
@@ -44,6 +47,7 @@ class StoredSubjects {
 
   store::Store& store_;
   std::shared_ptr<const ingest::CompartmentIndex> compartments_;
+  const Clock& clock_;
   fhir::JsonReader reader_;
   std::deque<Held> held_;  // of the subject
   std::unordered_map<std::string, std::unique_ptr<Held>> shared_;

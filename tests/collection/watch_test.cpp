@@ -32,11 +32,10 @@ std::vector<std::string> story(const std::string& cell, const std::vector<std::s
   std::vector<std::string> out;
   watch.on_row = [&](const Row&, std::span<const Attempt> attempts) {
     for (const Attempt& attempt : attempts) {
-      const std::string& path = csds()->view(attempt.source).columns()[attempt.column].path;
       for (const Translated& one : attempt.translated)
         out.push_back(one.code + " → " + one.target + (one.by_default ? " (default)" : ""));
       for (const Stop& stop : attempt.stops) {
-        std::string text = path.substr(stop.offset, stop.length);
+        std::string text = stop.part;
         for (const SeenElement& had : stop.had) text += "; " + elementPath(*had.document, had.node);
         out.push_back(text + (stop.nothing_set ? " (not set)" : ""));
       }

@@ -99,6 +99,11 @@ class World:
             return f"it did not drain in {timeout} s: {status}", 99
         return out, gateway.returncode
 
+    def tool(self, *args):
+        """Exit code and output (both streams) of another command."""
+        done = subprocess.run([self.binary, *args], capture_output=True, text=True, env=self.env, timeout=120)
+        return done.returncode, done.stdout + done.stderr
+
     def drop_file(self, name, text):
         part = self.drop / "in" / ("." + name)
         part.write_text(text)

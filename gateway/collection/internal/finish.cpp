@@ -258,6 +258,8 @@ Result<Projection> Projector::Impl::project(std::span<const Input> subject, std:
   finish(options);
   if (options.watch != nullptr) [[unlikely]] {
     for (std::size_t r = 0; r < out_rows_.size(); ++r) tellWatch(static_cast<std::uint32_t>(r), out_rows_[r]);
+    followed_ = kNotFollowed;  // the next subject may have no watch
+    runner->follow(0, nullptr);
   }
   return Projection{out_rows_, sorted_issues_, out_outcomes_};
 }

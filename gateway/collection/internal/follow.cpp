@@ -13,15 +13,13 @@ constexpr unsigned kDeepest = 64;
 
 }  // namespace
 
-void Follower::begin(std::string_view expression) {
+void Follower::begins(std::string_view expression) {
   expression_ = expression;
   parts_.clear();
   open_.clear();
-  told_ = false;
 }
 
 void Follower::step(const Step& step) {
-  if (told_) begin(expression_);  // another row, another evaluation
   if (parts_.size() >= kMostParts) return;
   Part part{step.offset, step.length, step.depth, step.kind, {step.values.begin(), step.values.end()}, {}};
   // What ended one level deeper since is a part of this one.
@@ -40,7 +38,7 @@ bool Follower::calls(const Part& part, std::string_view function) const {
 }
 
 void Follower::tell(const terminology::Terminology* terms, Attempt& out) {
-  told_ = true;
+  out.expression = expression_;
   if (terms != nullptr) {
     for (const Part& part : parts_) {
       if (part.kind != StepKind::kPath) continue;
@@ -87,8 +85,7 @@ void Follower::whyCall(const Part& part, Values input, Attempt& out, unsigned ne
 void Follower::stop(const Part& part, Values input, Attempt& out) const {
   if (out.stops.size() >= kMostStops) return;
   Stop stop;
-  stop.offset = part.offset;
-  stop.length = part.length;
+  stop.part = expression_.substr(std::min(part.offset, expression_.size()), part.length);
   stop.nothing_set = part.kind == StepKind::kLiteral || part.kind == StepKind::kVariable;
   for (const fhirpath::Value& value : input) {
     if (!value.isNode() || stop.had.size() >= kMostElements) continue;

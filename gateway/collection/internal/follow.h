@@ -12,9 +12,9 @@ namespace tributary::collection {
 // Keeps the steps of one expression's evaluation as a tree, and reads from it which part gave nothing.
 class Follower final : public fhirpath::TraceListener {
  public:
-  // Forgets everything; `expression` is the one that will be heard, and must live on.
-  void begin(std::string_view expression);
+  void clear() { begins({}); }
   bool steps() const override { return true; }
+  void begins(std::string_view expression) override;
   void traced(std::string_view, std::span<const fhirpath::Value>) override {}
   void step(const Step& step) override;
 
@@ -41,7 +41,6 @@ class Follower final : public fhirpath::TraceListener {
   std::string_view expression_;
   std::vector<Part> parts_;        // in the order in which they ended
   std::vector<std::size_t> open_;  // those without a parent yet
-  bool told_ = false;
 };
 
 }  // namespace tributary::collection

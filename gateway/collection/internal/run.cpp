@@ -168,7 +168,7 @@ void Projector::Impl::runSource(const SourcePlan& source, std::span<const std::u
     running_document_ = document;
     resolver.missing = {};
     if (followed_ != kNotFollowed) [[unlikely]]
-      follower_.begin(source.view->columns()[followed_].path);
+      follower_.clear();
     const std::size_t first = raw_.size(), first_touched = touched_.size();
     const auto outcome = runner->run(*source.view, state.root, *this);
     if (!account) continue;

@@ -71,6 +71,8 @@ bool Evaluator::Impl::run(const Program::Impl& which, const Value& on, const Bin
   Frame frame;
   frame.self = self;
   const Expr& root = *which.root;
+  if (trace_steps) [[unlikely]]
+    trace->begins(which.source);
   if (!eval(root, frame, frame.self, out)) return false;
   if (arena.exhausted()) return failLimit(root, "the result takes too much memory or has too many items");
   return true;
