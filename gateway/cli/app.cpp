@@ -11,6 +11,7 @@
 #include "cli/feedback_command.h"
 #include "cli/fhirpath_command.h"
 #include "cli/map_command.h"
+#include "cli/mapping_command.h"
 #include "cli/package_command.h"
 #include "cli/rebuild_command.h"
 #include "cli/run_command.h"
@@ -37,6 +38,7 @@ int runCommandLine(int argc, char** argv) {
   addCoverageCommand(root);
   addFeedbackCommand(root);
   addTestCommand(root);
+  addMappingCommand(root);
   addFhirpathCommand(root);
   addViewCommand(root);
   addPackageCommand(root);

@@ -8,18 +8,15 @@
 #include "collection/mapping_test.h"
 
 namespace tributary::cli {
-namespace {
 
-std::filesystem::path folderOf(const CollectionInput& input) {
+std::filesystem::path collectionFolder(const CollectionInput& input) {
   return (input.mappings.empty() ? shareFolder("fhir-mappings") : std::filesystem::path(input.mappings)) /
          input.collection;
 }
 
-}  // namespace
-
-void addCollectionOptions(CLI::App& command, CollectionInput& input) {
+void addCollectionOptions(CLI::App& command, CollectionInput& input, bool files_required) {
   command.add_option("files", input.files, "FHIR resources: JSON, NDJSON (also .gz), or folders of them")
-      ->required();
+      ->required(files_required);
   command.add_option("--collection", input.collection, "folder of the mappings")->capture_default_str();
   command.add_option("--mappings", input.mappings, "folder that holds collections; default: the shipped one");
   command.add_option("--set", input.settings,
@@ -56,7 +53,11 @@ std::shared_ptr<const collection::Collection> loadCollection(const std::filesyst
 }
 
 std::shared_ptr<const collection::Collection> requireCollection(const CollectionInput& input) {
-  const auto folder = folderOf(input);
+  return requireCollectionIn(collectionFolder(input), input);
+}
+
+std::shared_ptr<const collection::Collection> requireCollectionIn(const std::filesystem::path& folder,
+                                                                  const CollectionInput& input) {
   collection::LoadOptions options;
   if (auto defaults = collection::mappingTestSettings(folder / "tests")) options = std::move(*defaults);
   for (const std::string& setting : input.settings) {

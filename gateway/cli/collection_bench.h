@@ -17,7 +17,8 @@ struct CollectionInput {
   std::vector<std::string> settings;  // name=value
 };
 
-void addCollectionOptions(CLI::App& command, CollectionInput& input);
+void addCollectionOptions(CLI::App& command, CollectionInput& input, bool files_required = true);
+std::filesystem::path collectionFolder(const CollectionInput& input);
 // Prints what is wrong with the collection, and ends the command when it cannot be used.
 std::shared_ptr<const collection::Collection> requireCollection(const CollectionInput& input);
 // Definitions, and the terminology with the collection's own maps and code lists laid over it.
@@ -27,6 +28,9 @@ struct CollectionTerms {
 };
 CollectionTerms requireTerms(const std::filesystem::path& folder);
 void printCollectionIssues(const std::vector<Issue>& issues);
+// The same with the settings of `input`, from another folder.
+std::shared_ptr<const collection::Collection> requireCollectionIn(const std::filesystem::path& folder,
+                                                                  const CollectionInput& input);
 std::shared_ptr<const collection::Collection> loadCollection(const std::filesystem::path& folder,
                                                              const collection::LoadOptions& options);
 // The files, read; what cannot be read is told on stderr.

@@ -41,8 +41,8 @@ class FhirpathSession::Tracer final : public fhirpath::TraceListener {
   void traced(std::string_view name, std::span<const Value> values) override {
     print("trace '" + std::string(name) + "'", 0, values);
   }
-  void step(std::size_t offset, std::size_t length, unsigned depth, std::span<const Value> values) override {
-    print(std::string(source_.substr(std::min(offset, source_.size()), length)), depth, values);
+  void step(const Step& step) override {
+    print(std::string(source_.substr(std::min(step.offset, source_.size()), step.length)), step.depth, step.values);
   }
 
  private:

@@ -1,5 +1,8 @@
 #include "cli/map_command.h"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -8,6 +11,7 @@
 #include <vector>
 
 #include "cli/collection_bench.h"
+#include "cli/compare_command.h"
 #include "cli/map_files.h"
 #include "cli/private_file.h"
 #include "collection/aggregations.h"
@@ -23,6 +27,7 @@ using collection::RowState;
 
 struct MapOptions {
   CollectionInput input;
+  CompareOptions compare;
   std::string folder, format = "csv", layout, feedback, at;
   bool summary = false, resources = false;
 };
@@ -72,27 +77,72 @@ void keepCounted(const Collection& collection, collection::Aggregations& aggrega
   }
 }
 
-void printTable(const collection::Table& table, const std::vector<std::vector<std::string>>& rows) {
+// Characters a line; 120 where the output is no terminal.
+std::size_t screenWidth() {
+  winsize size{};
+  const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col != 0;
+  return known ? std::max<std::size_t>(size.ws_col, 60) : 120;
+}
+
+// Characters of a UTF-8 text.
+std::size_t length(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+// Cut, or filled up with blanks, to a number of characters.
+std::string fitted(std::string_view text, std::size_t width) {
+  std::string out;
+  std::size_t count = 0;
+  const bool cut = length(text) > width;
+  for (const char c : text) {
+    const bool starts = (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+    if (starts && count + (cut ? 1 : 0) == width) break;
+    count += starts ? 1 : 0;
+    out += c;
+  }
+  if (cut) out += "…";
+  return out + std::string(width - count - (cut ? 1 : 0), ' ');
+}
+
+using Rows = std::vector<std::vector<std::string>>;
+
+// A table that is wider than the screen comes in blocks, each with its key in front.
+void printTable(const collection::Table& table, const Rows& rows) {
   std::printf("\n%s  (%zu rows)\n", table.name.c_str(), rows.size());
-  std::vector<std::size_t> shown;
+  constexpr std::size_t kWidest = 28, kMost = 50;
+  const std::size_t screen = screenWidth();
   std::vector<std::size_t> width(table.fields.size());
-  constexpr std::size_t kWidest = 24, kMost = 50;
+  std::vector<std::size_t> keys, rest;
   for (std::size_t f = 0; f < table.fields.size(); ++f) {
-    for (const auto& row : rows) width[f] = std::max(width[f], row[f].size());
+    for (std::size_t r = 0; r < std::min(rows.size(), kMost); ++r) width[f] = std::max(width[f], length(rows[r][f]));
     if (width[f] == 0) continue;
     width[f] = std::min(kWidest, std::max(width[f], table.fields[f].name.size()));
-    shown.push_back(f);
+    const bool key = std::find(table.key.begin(), table.key.end(), f) != table.key.end();
+    (key && keys.size() < 2 ? keys : rest).push_back(f);
   }
-  const auto print = [&](std::size_t f, const std::string& text) {
-    std::printf("%-*.*s  ", static_cast<int>(width[f]), static_cast<int>(width[f]), text.c_str());
+  const auto block = [&](const std::vector<std::size_t>& fields) {
+    std::string line;
+    for (const std::size_t f : fields) line += fitted(table.fields[f].name, width[f]) + "  ";
+    std::printf("  %s\n", line.c_str());
+    for (std::size_t r = 0; r < std::min(rows.size(), kMost); ++r) {
+      line.clear();
+      for (const std::size_t f : fields) line += fitted(rows[r][f], width[f]) + "  ";
+      std::printf("  %s\n", line.c_str());
+    }
   };
-  for (const std::size_t f : shown) print(f, table.fields[f].name);
-  std::printf("\n");
-  for (std::size_t r = 0; r < std::min(rows.size(), kMost); ++r) {
-    for (const std::size_t f : shown) print(f, rows[r][f]);
-    std::printf("\n");
-  }
-  if (rows.size() > kMost) std::printf("… %zu more; -o DIR writes them all\n", rows.size() - kMost);
+  std::size_t next = 0;
+  do {
+    std::vector<std::size_t> fields = keys;
+    std::size_t used = 2;
+    for (const std::size_t f : keys) used += width[f] + 2;
+    for (bool first = true; next < rest.size() && (first || used + width[rest[next]] <= screen); first = false) {
+      used += width[rest[next]] + 2;
+      fields.push_back(rest[next++]);
+    }
+    block(fields);
+  } while (next < rest.size());
+  if (rows.size() > kMost) std::printf("  … %zu more; -o DIR writes them all\n", rows.size() - kMost);
 }
 
 void printCounts(const char* title, const std::map<std::string, std::size_t>& counts) {
@@ -110,6 +160,18 @@ void writeFeedback(const std::filesystem::path& path, const std::string& finding
 }
 
 void map(const MapOptions& options) {
+  const bool gateway = !options.compare.config.empty();
+  if (options.input.files.empty() == !gateway) {
+    failWith(fail(ErrorCode::kInvalidArgument, gateway ? "give files, or a gateway with -c, not both"
+                                                       : "name files with FHIR resources")
+                 .error(),
+             kExitUsage);
+  }
+  if (!options.compare.other.empty()) return compareMappings(options.input, options.compare);
+  if (gateway) {
+    failWith(fail(ErrorCode::kInvalidArgument, "-c goes with --compare; rows of a gateway are in its ledger").error(),
+             kExitUsage);
+  }
   const auto collection = requireCollection(options.input);
   const auto bench = requireResources(options.input, collection);
   Collected collected;
@@ -165,7 +227,7 @@ void map(const MapOptions& options) {
 void addMapCommand(CLI::App& root) {
   auto options = std::make_shared<MapOptions>();
   CLI::App* const command = root.add_subcommand("map", "Show the national rows that FHIR resources give");
-  addCollectionOptions(*command, options->input);
+  addCollectionOptions(*command, options->input, false);
   command->add_option("-o,--output", options->folder, "write files to this folder instead");
   command->add_option("--format", options->format, "of the files: csv (one a table), csv-zip, ndjson or xml")
       ->check(CLI::IsMember(std::vector<std::string>(std::begin(kMapFormats), std::end(kMapFormats))))
@@ -179,6 +241,16 @@ void addMapCommand(CLI::App& root) {
   command->add_flag("--summary", options->summary, "only counts");
   command->add_flag("--resources", options->resources,
                     "one line for each resource that gives no row, with the reason");
+  command->add_option("--compare", options->compare.other,
+                      "other mappings (a folder with collection.json): show what they would change");
+  command->add_option("-c,--config", options->compare.config,
+                      "with --compare: the current resources of this gateway instead of files, read beside it")
+      ->check(CLI::ExistingFile);
+  command->add_option("--examples", options->compare.examples, "with --compare: examples to show a field")
+      ->capture_default_str();
+  command->footer(
+      "Ends with 0; with 1 when a resource is unaccounted for or --compare finds a difference; with 2 when the "
+      "arguments or the mappings are wrong (file and line are told); with 3 when a file cannot be read.");
   command->callback([options] { map(*options); });
 }
 

@@ -15,6 +15,11 @@
 #include "terminology/definitions.h"
 #include "terminology/terminology.h"
 
+namespace tributary::views {
+class View;
+struct Column;
+}  // namespace tributary::views
+
 namespace tributary::collection {
 
 // Whose resources feed a table.
@@ -30,6 +35,8 @@ enum class Grade : std::uint8_t { kWarning, kRejectRecord, kRejectFile };
 std::string_view gradeName(Grade grade);
 
 enum class Mandation : std::uint8_t { kMandatory, kRequired, kOptional, kPilot, kRemoved, kUnknown };
+std::string_view mandationName(Mandation mandation);  // "mandatory"
+char mandationLetter(Mandation mandation);            // 'M', 'R', 'O', 'P', '-' removed, '?' not known
 enum class CellType : std::uint8_t { kText, kInteger, kDate, kTime, kDateTime };
 
 struct Field {
@@ -40,6 +47,8 @@ struct Field {
   std::string format;     // as published, such as "max an20"
   std::string value_set;  // canonical; empty: no code list
   bool sent = true;  // false: removed or held back; its cell is always empty and it is no column of a file
+  std::string unsent_reason;         // plain English; empty when it is sent
+  std::string mandation_confidence;  // "stated" or "inferred", as the facts say
 };
 
 // A table in submission order.
@@ -128,6 +137,9 @@ class Collection {
   std::optional<std::uint16_t> findTable(std::string_view code_or_name) const;
   std::span<const Rule> rules() const;
   std::span<const Source> sources() const;
+  const views::View& view(std::size_t source) const;  // of a source, compiled
+  // The column of a source that fills a field; nullptr: none.
+  const views::Column* column(std::size_t source, std::size_t field) const;
   // Resource types that some view reads or resolves to; anything else is filtered with rule "no-view".
   std::span<const std::string> resourceTypes() const;
   // Each type once.
@@ -138,6 +150,8 @@ class Collection {
   HeaderRow header(const Window& window) const;
   // What is wrong with a header row; `cells` as fields of the header table.
   std::vector<Issue> checkHeader(std::span<const std::string_view> cells) const;
+  // Where a cell of the header comes from, for people: "the setting 'provider'", "the first day of the window".
+  std::string headerOrigin(std::size_t field) const;
   // May a row with this effective period (civil dates; empty end: open) travel in the window?
   bool belongs(std::uint16_t table, std::string_view period_start, std::string_view period_end,
                const Window& window) const;

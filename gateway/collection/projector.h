@@ -77,6 +77,7 @@ struct HeldKey {
   std::string key;  // Row::key
 };
 inline constexpr std::string_view kKeyHeldRule = "ledger-duplicate-key";
+struct CellWatch;  // cell_watch.h
 
 struct ProjectOptions {
   Scope scope = Scope::kPatient;
@@ -84,6 +85,7 @@ struct ProjectOptions {
   Instant now{};                   // for now() in expressions
   std::span<const HeldKey> held_keys = {};
   const Window* window = nullptr;  // also check the rules that speak of the window or of the file's creation
+  const CellWatch* watch = nullptr;  // hears how cells come to be; slow
 };
 
 // Projects subjects to checked rows. One a thread; keeps its memory between calls, so make it once a worker.

@@ -173,8 +173,7 @@ Result<void> Workbench::add(const std::filesystem::path& path) {
   }
 }
 
-Result<BenchTotals> Workbench::project(const Visit& visit, const ProjectOptions& options) {
-  BenchTotals totals;
+Result<void> Workbench::each(const std::function<Result<void>(const BenchSubject&)>& visit) const {
   std::map<std::string, std::vector<std::uint32_t>> subjects;
   std::vector<Input> shared;
   std::vector<std::uint32_t> common;
@@ -186,27 +185,31 @@ Result<BenchTotals> Workbench::project(const Visit& visit, const ProjectOptions&
       subjects[resources_[i].subject].push_back(i);
     }
   }
-  if (!common.empty()) subjects[""] = common;  // the provider's own: staff, places, services
-  Projector projector(collection_);
-  // The shared ones last, when it is known whether anybody used them.
-  std::vector<const std::pair<const std::string, std::vector<std::uint32_t>>*> order;
-  for (const auto& subject : subjects) {
-    if (!subject.first.empty()) order.push_back(&subject);
-  }
-  if (const auto own = subjects.find(""); own != subjects.end()) order.push_back(&*own);
-  for (const auto* entry : order) {
-    std::vector<Input> inputs;
-    std::vector<const BenchResource*> resources;
-    for (const std::uint32_t i : entry->second) {
+  std::vector<Input> inputs;
+  std::vector<const BenchResource*> resources;
+  const auto visitOne = [&](const std::string& name, const std::vector<std::uint32_t>& members) -> Result<void> {
+    inputs.clear();
+    resources.clear();
+    for (const std::uint32_t i : members) {
       inputs.push_back({&resources_[i].document, i + 1});
       resources.push_back(&resources_[i]);
     }
+    BenchSubject subject{name, name.starts_with("Patient/") ? Scope::kPatient : Scope::kProvider, inputs, {}, resources};
+    if (!name.empty()) subject.shared = shared;
+    return visit(subject);
+  };
+  for (const auto& [name, members] : subjects) TRY_VOID(visitOne(name, members));
+  // The provider's own: staff, places, services.
+  return common.empty() ? Result<void>{} : visitOne({}, common);
+}
+
+Result<BenchTotals> Workbench::project(const Visit& visit, const ProjectOptions& options) {
+  BenchTotals totals;
+  Projector projector(collection_);
+  TRY_VOID(each([&](const BenchSubject& subject) -> Result<void> {
     ProjectOptions mine = options;
-    mine.scope = entry->first.starts_with("Patient/") ? Scope::kPatient : Scope::kProvider;
-    const bool provider = entry->first.empty();
-    TRY_ASSIGN(const Projection projection,
-               projector.project(inputs, provider ? std::span<const Input>{} : std::span<const Input>(shared),
-                                 mine));
+    mine.scope = subject.scope;
+    TRY_ASSIGN(const Projection projection, projector.project(subject.inputs, subject.shared, mine));
     for (const ResourceOutcome& outcome : projection.outcomes) {
       ++totals.resources;
       switch (outcome.outcome) {
@@ -221,8 +224,9 @@ Result<BenchTotals> Workbench::project(const Visit& visit, const ProjectOptions&
           break;
       }
     }
-    visit(entry->first, resources, projection);
-  }
+    visit(std::string(subject.name), subject.resources, projection);
+    return {};
+  }));
   return totals;
 }
 

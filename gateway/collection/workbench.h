@@ -30,6 +30,14 @@ struct BenchResource {
 // shared.
 using SubjectOf = std::function<std::string(const fhir::Document&)>;
 
+// One subject with what it may refer to. Spans live until the next one.
+struct BenchSubject {
+  std::string_view name;
+  Scope scope = Scope::kPatient;
+  std::span<const Input> inputs, shared;
+  std::span<const BenchResource* const> resources;  // of `inputs`
+};
+
 struct BenchTotals {
   std::uint64_t resources = 0, used = 0, filtered = 0, quarantined = 0, unaccounted = 0;
 };
@@ -54,7 +62,9 @@ class Workbench {
     return journal == 0 || journal > resources_.size() ? nullptr : &resources_[journal - 1];
   }
 
-  // One subject after the other. `resources` are those that Projection::outcomes speaks of, in order.
+  // One subject after the other; the resources that are shared by all come last.
+  Result<void> each(const std::function<Result<void>(const BenchSubject&)>& visit) const;
+  // The same, projected. `resources` are those that Projection::outcomes speaks of, in order.
   using Visit =
       std::function<void(const std::string& subject, std::span<const BenchResource* const> resources,
                          const Projection& projection)>;

@@ -28,13 +28,22 @@ class Resolver {
 // then not used). Not for production paths.
 class TraceListener {
  public:
+  enum class StepKind : std::uint8_t { kPath, kMember, kFunction, kUnion, kLiteral, kVariable, kOther };
+  // A part of the expression has given `values`. Parts come before what they are part of, which has the lesser
+  // depth: a path comes behind its steps, a function behind its arguments.
+  struct Step {
+    std::size_t offset = 0, length = 0;  // in the source
+    unsigned depth = 0;
+    StepKind kind = StepKind::kOther;
+    std::span<const Value> values;  // until step() returns
+  };
   virtual ~TraceListener() = default;
   virtual bool steps() const { return false; }
+  // With steps() true: the evaluation of an expression begins.
+  virtual void begins(std::string_view /*expression*/) {}
   // `name` of trace(name), the values at that point.
   virtual void traced(std::string_view name, std::span<const Value> values) = 0;
-  // A part of the expression (offset and length in the source) has given `values`; depth is its nesting.
-  virtual void step(std::size_t /*offset*/, std::size_t /*length*/, unsigned /*depth*/,
-                    std::span<const Value> /*values*/) {}
+  virtual void step(const Step& /*step*/) {}
 };
 
 // Lineage: hears each node whose content decided something. Costs nothing when not set.

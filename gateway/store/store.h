@@ -72,6 +72,11 @@ class Store {
   // returns.
   virtual Result<LoadResult> loadSubject(const SubjectLease& lease, std::size_t max_bytes,
                                          const std::function<bool(const StoredResource&)>& on_resource) = 0;
+  // Subjects with id > `after` in the order of their ids, at most `limit`, whether dirty or not; an empty source or
+  // subject matches all. What is handed out is good for loadSubject() only. Returns how many were handed out.
+  virtual Result<std::uint64_t> readSubjects(std::string_view source, std::string_view subject, std::uint64_t after,
+                                             std::size_t limit,
+                                             const std::function<bool(const SubjectLease&)>& on_subject) = 0;
   // Current resources by key (shared ones), in the order asked; missing and deleted keys are left out.
   virtual Result<LoadResult> load(std::string_view source, std::span<const ResourceKey> keys,
                                   std::size_t max_bytes,

@@ -80,6 +80,8 @@ struct Runner::Impl final : fhirpath::VisitListener {
   std::vector<Source> visits;
   std::string json;
   std::span<const fhirpath::NamedValue> variables;
+  std::size_t followed = 0;
+  fhirpath::TraceListener* follower = nullptr;
 
   const View::Impl* view = nullptr;
   RowSink* sink = nullptr;
@@ -230,7 +232,8 @@ std::span<const Source> Runner::Impl::takeVisits() {
 // Evaluates once more, with an ear open, when a value is none of the document's elements.
 bool Runner::Impl::listenIfComputed(const PlanColumn& column, const Value& focus, std::int64_t row_index,
                                     Values& values) {
-  if (std::ranges::all_of(values, [](const Value& value) { return value.isNode(); })) return true;
+  const bool found = std::ranges::all_of(values, [](const Value& value) { return value.isNode(); });
+  if (found && !(values.empty() && options.nulls)) return true;
   evaluator.setVisitListener(this);
   const bool done = evaluate(*column.program, focus, row_index, column.row_index, values,
                              view->plan.columns[column.slot].name);
@@ -243,6 +246,12 @@ bool Runner::Impl::fill(const PlanColumn& column, const Value& focus, std::int64
   const std::string& place = view->plan.columns[column.slot].name;
   Cell& cell = cells[column.slot];
   Values values;
+  if (follower != nullptr && column.slot == followed) [[unlikely]] {
+    evaluator.setTraceListener(follower);
+    const bool done = evaluate(*column.program, focus, row_index, column.row_index, values, place);
+    evaluator.setTraceListener(nullptr);
+    if (!done) return false;
+  }
   if (column.prefix != PlanColumn::kNoPrefix && !shared.empty()) {
     const Shared& before = shared[static_cast<std::size_t>(column.prefix)];
     if (options.lineage) [[unlikely]]
@@ -254,7 +263,7 @@ bool Runner::Impl::fill(const PlanColumn& column, const Value& focus, std::int64
   if (options.lineage) [[unlikely]] {
     if (options.results_only && !listenIfComputed(column, focus, row_index, values)) return false;
     cell.sources =
-        options.results_only && values.empty() ? std::span<const Source>{} : sources(values, focus);
+        options.results_only && !options.nulls && values.empty() ? std::span<const Source>{} : sources(values, focus);
   }
   if (column.collection) {
     const std::span<Cell> items = arena.array<Cell>(values.size());
@@ -464,6 +473,10 @@ std::expected<Outcome, Issue> Runner::run(const View& view, const fhir::Document
 
 void Runner::setVariables(std::span<const fhirpath::NamedValue> variables) {
   impl_->variables = variables;
+}
+void Runner::follow(std::size_t column, fhirpath::TraceListener* listener) {
+  impl_->followed = column;
+  impl_->follower = listener;
 }
 fhirpath::Evaluator& Runner::evaluator() {
   return impl_->evaluator;

@@ -58,6 +58,7 @@ struct RunOptions {
   // With lineage: only of cells with a value. An element that is the value is its own source; the expression is
   // listened to only where it computed one. Much quicker; conditions and nulls have no sources.
   bool results_only = false;
+  bool nulls = false;  // with results_only: a null has what was looked at in vain, by a second evaluation
   std::size_t rows = 1U << 20;       // most rows of one resource
   std::uint32_t repeat_depth = 128;  // most nesting that `repeat` follows
 };
@@ -87,6 +88,9 @@ class Runner {
 
   // Values of CompileOptions::variables, by name; kept by reference until changed.
   void setVariables(std::span<const fhirpath::NamedValue> variables);
+  // Follows one column (an index into View::columns()) step by step, by a second evaluation before that of the
+  // row; nullptr: none. For people who ask why, not for production paths.
+  void follow(std::size_t column, fhirpath::TraceListener* listener);
   fhirpath::Evaluator& evaluator();
 
  private:

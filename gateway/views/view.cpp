@@ -31,6 +31,12 @@ std::span<const Column> View::columns() const {
 std::span<const std::string> View::where() const {
   return impl_->plan.where_texts;
 }
+std::vector<Constant> View::constants() const {
+  std::vector<Constant> out;
+  for (const auto& constant : impl_->plan.definition.constants)
+    out.push_back({constant.name.value, constant.type, constant.text});
+  return out;
+}
 std::span<const Problem> View::warnings() const {
   return impl_->warnings;
 }

@@ -26,6 +26,11 @@ struct Column {
   std::vector<std::pair<std::string, std::string>> tags;  // column.tag, as name and value
 };
 
+// ViewDefinition.constant: %name in the expressions.
+struct Constant {
+  std::string name, type, text;  // type: a FHIR primitive, such as "string"
+};
+
 // What is wrong with a ViewDefinition, or odd about it. issue.path is the JSON path
 // ("select[0].column[2].path"), line and column are those of the file, issue.text says what, issue.remedy
 // what to do. Rule ids: "view-json", "view-structure", "view-name", "view-constant", "view-union",
@@ -75,6 +80,7 @@ class View {
   std::span<const Column> columns() const;
   // The filters, as written; Outcome::filtered_by indexes them.
   std::span<const std::string> where() const;
+  std::vector<Constant> constants() const;
   std::span<const Problem> warnings() const;
   // How it will run, for people: one line a column.
   std::string describe() const;

@@ -269,7 +269,8 @@ class Traced : public TraceListener {
   void traced(std::string_view name, std::span<const Value> values) override {
     log += std::string(name) + "=" + testing::shown(values) + ";";
   }
-  void step(std::size_t offset, std::size_t length, unsigned, std::span<const Value> values) override {
+  void step(const Step& step) override {
+    const auto [offset, length, depth, kind, values] = step;
     steps_seen.push_back({offset, length, values.size()});
   }
   struct Seen {

@@ -128,7 +128,10 @@ class WorkerTest : public testing::Test {
   // Cells of the live rows of a table, joined by commas, in the order of their keys.
   std::vector<std::string> rows(const std::string& table) {
     std::map<std::string, std::string> found;
-    EXPECT_TRUE(store_->readRows({.collection = std::string(collection_->id()), .table = table}, 0, 1000, [&](const store::LedgerRow& row) {
+    store::RowFilter filter;
+    filter.collection = collection_->id();
+    filter.table = table;
+    EXPECT_TRUE(store_->readRows(filter, 0, 1000, [&](const store::LedgerRow& row) {
       if (row.deleted) return true;
       std::string text;
       const auto cells = collection::decodeCells(row.cells);

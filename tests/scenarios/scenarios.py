@@ -654,8 +654,50 @@ def commands_say_no(binary, checks):
         checks.check(done.returncode == 0 and "is good" in done.stdout, f"commands: config check of a good file ended with {done.returncode}: {done.stderr[-300:]!r}")
 
 
+def mappings_explained(binary, checks):
+    """A cell of the ledger is explained, coverage counted and a changed mapping compared, beside the running gateway."""
+    world = World(binary, patients=None, source="files", destination="folder")
+    root = pathlib.Path(__file__).resolve().parent.parent.parent
+    try:
+        patient = {"resourceType": "Patient", "id": "a", "meta": {"versionId": "3"}, "birthDate": "1950-02-01", "gender": "female",
+                   "identifier": [{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000018"}],
+                   "generalPractitioner": [{"identifier": {"system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": "V81999"}}]}
+        world.drop_file("one.json", json.dumps(patient))
+        world.run_until_drained()
+        gateway = world.start_gateway()
+        try:
+            checks.check(wait_for(lambda: world.status()), "explained: the gateway runs")
+            text, code = world.command("explain", "CYP001.Gender", "-c", str(world.config))
+            checks.equal(code, 0, "explained: exit code of explain")
+            for part in ("Patient/a version 3", "journal 1", "byte ", "Patient.gender", "csds-1.6-gender", "maps/gender.json:"):
+                checks.check(part in text, f"explained: '{part}' is not in: {text}")
+            text, code = world.command("explain", "CYP001.Postcode", "-c", str(world.config))
+            checks.check("value: (empty)" in text and "the Patient has nothing at: address" in text, f"explained: empty postcode: {text}")
+            text, code = world.command("coverage", "-c", str(world.config), "--json")
+            table = next(t for t in json.loads(text)["tables"] if t["code"] == "CYP001")
+            checks.equal(next(f for f in table["fields"] if f["field"] == "Gender")["by"], {"drop": {"filled": 1, "empty": 0}}, "explained: coverage")
+            changed = world.folder / "fhir-mappings" / "csds" / "next"
+            shutil.copytree(root / "fhir-mappings/csds/1.6", changed)
+            (world.folder / "profiles").symlink_to(root / "profiles")
+            text, code = world.command("map", "--compare", str(changed), "-c", str(world.config))
+            checks.equal((code, "0 changed, 0 added, 0 removed" in text), (0, True), "explained: nothing has changed")
+            view = changed / "views" / "CYP001MPI.json"
+            view.write_text(view.read_text().replace('"birthDate"', '"deceased.ofType(dateTime)"'))
+            text, code = world.command("map", "--compare", str(changed), "-c", str(world.config))
+            checks.equal((code, "1950-02-01 → (empty)" in text), (1, True), f"explained: a changed expression: {text}")
+            view.write_text(view.read_text().replace('"deceased.ofType(dateTime)"', '"birthdate"'))
+            text, code = world.command("map", "--compare", str(changed), "-c", str(world.config))
+            checks.equal((code, bool(re.search(r"CYP001MPI\.json:\d+:\d+: error: .*birthdate", text))), (2, True), f"explained: a wrong one: {text}")
+        finally:
+            gateway.terminate()
+            gateway.wait(30)
+    finally:
+        world.close()
+
+
 SCENARIOS = [search_to_mesh, both_formats, forms, hints_and_deletes, push_and_health, bad_input, huge_input, national_faults, daily_window, month_end,
-             month_kills, provider_rows, provider_rows_of_an_older_journal, provider_rows_after_kills, virtual_wards, commands_say_no]
+             month_kills, provider_rows, provider_rows_of_an_older_journal, provider_rows_after_kills, virtual_wards, commands_say_no,
+             mappings_explained]
 
 
 def main():

@@ -1,16 +1,10 @@
 #include <algorithm>
 
+#include "collection/codes.h"
 #include "collection/internal/session.h"
 
 namespace tributary::collection {
 namespace {
-
-// A code may stand in a message when it looks like one and not like a person's number.
-bool tellable(std::string_view cell) {
-  return !cell.empty() && cell.size() <= 6 && std::all_of(cell.begin(), cell.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.';
-  });
-}
 
 std::int32_t shifted(std::int32_t day, std::int32_t days, std::int32_t years) {
   return day + days + years * 365 +
@@ -45,7 +39,7 @@ RowIssue& Projector::Impl::report(std::uint32_t row, std::uint32_t rule, Grade g
 void Projector::Impl::broken(std::uint32_t row, const Check& check, std::string_view cell) {
   RowIssue& out = report(row, check.rule, check.grade, check.field);
   out.issue.text = plan.rules[check.rule].text;
-  if (check.kind == RuleKind::kCode && tellable(cell))
+  if (check.kind == RuleKind::kCode && tellableCode(cell))
     out.issue.text += " ('" + std::string(cell) + "' is not)";
   const SourcePlan& source = plan.source_plans[rows_[row].source];
   for (std::size_t i = 0; i < source.columns.size(); ++i) {

@@ -31,6 +31,13 @@ std::string_view gradeName(Grade grade) {
   return "warning";
 }
 
+std::string_view mandationName(Mandation mandation) {
+  constexpr std::string_view kNames[] = {"mandatory", "required", "optional", "pilot", "removed", "unknown"};
+  return kNames[static_cast<std::size_t>(mandation)];
+}
+
+char mandationLetter(Mandation mandation) { return "MROP-?"[static_cast<std::size_t>(mandation)]; }
+
 Collection::Collection(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 Collection::~Collection() = default;
 
@@ -106,6 +113,14 @@ std::span<const Rule> Collection::rules() const {
 std::span<const Source> Collection::sources() const {
   return impl_->sources;
 }
+const views::View& Collection::view(std::size_t source) const { return *impl_->source_plans[source].view; }
+const views::Column* Collection::column(std::size_t source, std::size_t field) const {
+  const SourcePlan& plan = impl_->source_plans[source];
+  for (std::size_t i = 0; i < plan.columns.size(); ++i) {
+    if (plan.columns[i].field == field) return &plan.view->columns()[i];
+  }
+  return nullptr;
+}
 std::span<const std::string> Collection::resourceTypes() const {
   return impl_->resource_types;
 }
@@ -178,6 +193,24 @@ std::vector<Issue> Collection::checkHeader(std::span<const std::string_view> cel
     if (check.not_before ? order < 0 : order > 0) complain(check);
   }
   return out;
+}
+
+std::string Collection::headerOrigin(std::size_t field) const {
+  if (field >= impl_->header.size()) return {};
+  const HeaderCell& cell = impl_->header[field];
+  switch (cell.from) {
+    case HeaderCell::From::kValue:
+      return cell.text.empty() ? "nothing" : "the collection itself: always " + cell.text;
+    case HeaderCell::From::kSetting:
+      return "the setting '" + cell.text + "'";
+    case HeaderCell::From::kStart:
+      return "the first day of the window";
+    case HeaderCell::From::kEnd:
+      return "the last day of the window";
+    case HeaderCell::From::kCreated:
+      return "the time at which the file is made";
+  }
+  return {};
 }
 
 bool Collection::belongs(std::uint16_t table, std::string_view period_start, std::string_view period_end,

@@ -244,7 +244,7 @@ Result<Projection> Projector::Impl::project(std::span<const Input> subject, std:
     return fail(ErrorCode::kLimit, "a subject has too many resources to project at once");
   }
   options_ = &options;
-  runner = options.lineage ? traced.get() : plain.get();
+  runner = options.watch != nullptr ? watching() : options.lineage ? traced.get() : plain.get();
   runner->evaluator().setNow(options.now, static_cast<std::int16_t>(plan.zone.offsetMinutes(options.now)));
   prepare(subject, shared);
   foreignKeys();
@@ -266,6 +266,11 @@ Result<Projection> Projector::Impl::project(std::span<const Input> subject, std:
   }
   periods();
   finish(options);
+  if (options.watch != nullptr) [[unlikely]] {
+    for (std::size_t r = 0; r < out_rows_.size(); ++r) tellWatch(static_cast<std::uint32_t>(r), out_rows_[r]);
+    followed_ = kNotFollowed;  // the next subject may have no watch
+    runner->follow(0, nullptr);
+  }
   return Projection{out_rows_, sorted_issues_, out_outcomes_, shared_rows_};
 }
 

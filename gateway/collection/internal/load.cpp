@@ -169,6 +169,8 @@ void Loader::tables(const Json& root) {
       for (Field& f : t.fields) {
         if (t.name + "." + f.name != path) continue;
         f.sent = false;
+        f.unsent_reason = held["reason"].string();
+        if (f.unsent_reason.empty()) f.unsent_reason = "held back by the collection";
         found = true;
       }
     }

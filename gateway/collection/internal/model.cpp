@@ -340,7 +340,9 @@ std::optional<Model> readModel(const JsonFile& file, std::uint16_t table, Collec
     field.format = extensionValue(elements[i], "format").string();
     if (elements[i]["binding"]["strength"].text() != "example")
       field.value_set = elements[i]["binding"]["valueSet"].string();
+    field.mandation_confidence = extensionValue(elements[i], "mandation-mark").string();
     field.sent = field.mandation != Mandation::kRemoved;
+    if (!field.sent) field.unsent_reason = "removed in this version: never sent";
     model.table.fields.push_back(std::move(field));
   }
   // In a model that is assumed as a whole, the key is as much its own as everything else.

@@ -156,6 +156,8 @@ void Projector::Impl::runSource(const SourcePlan& source, std::span<const std::u
   // Bound variables keep an evaluation from its quickest way, so only views that ask for them get them.
   runner->setVariables(source.uses_settings ? std::span<const fhirpath::NamedValue>(settings)
                                             : std::span<const fhirpath::NamedValue>());
+  if (options_->watch != nullptr) [[unlikely]]
+    followSource(source, account);
   for (const std::uint32_t document : documents) {
     DocumentState& state = documents_[document];
     if (suppressed_[document] == source.index + 1U) {
@@ -165,11 +167,14 @@ void Projector::Impl::runSource(const SourcePlan& source, std::span<const std::u
     }
     running_document_ = document;
     resolver.missing = {};
+    if (followed_ != kNotFollowed) [[unlikely]]
+      follower_.clear();
     const std::size_t first = raw_.size(), first_touched = touched_.size();
     const auto outcome = runner->run(*source.view, state.root, *this);
     if (!account) continue;
     if (!outcome) {
       raw_.resize(first);
+      dropAttempts(first);
       state.fault = static_cast<std::uint32_t>(issues_.size());
       RowIssue issue;
       issue.grade = Grade::kRejectRecord;
@@ -225,6 +230,8 @@ bool Projector::Impl::row(std::span<const views::Cell> cells) {
     }
     raw_cells_[raw.cells + column.field] = convert(column, cells[i], cells);
   }
+  if (followed_ != kNotFollowed) [[unlikely]]
+    keepAttempt(cells);
   raw_.push_back(raw);
   return true;
 }

@@ -7,6 +7,7 @@
 
 #include "collection/internal/arena.h"
 #include "collection/internal/civil.h"
+#include "collection/internal/follow.h"
 #include "collection/internal/plan.h"
 #include "collection/internal/text_index.h"
 #include "collection/projector.h"
@@ -109,6 +110,13 @@ struct Projector::Impl final : views::RowSink {
   // given.cpp: raw rows that no view made
   void take(std::span<const GivenRow> rows, std::uint16_t table);
 
+  // watch.cpp: how a cell came to be, for people who ask
+  views::Runner* watching();
+  void followSource(const SourcePlan& plan, bool account);
+  void keepAttempt(std::span<const views::Cell> cells);
+  void dropAttempts(std::size_t raw_rows);
+  void tellWatch(std::uint32_t row, const Row& out);
+
   // merge.cpp: from raw rows to rows
   void mergeTable(std::uint16_t table);
   void mergeGroup(std::uint16_t table, std::uint32_t first);
@@ -151,7 +159,7 @@ struct Projector::Impl final : views::RowSink {
   CivilClock clock;
   DocumentResolver resolver;
   fhirpath::Environment environment;
-  std::unique_ptr<views::Runner> plain, traced;  // without and with lineage
+  std::unique_ptr<views::Runner> plain, traced, looking;  // without and with lineage; with that of nulls
   views::Runner* runner = nullptr;
   std::vector<fhirpath::Value> setting_values;
   std::vector<fhirpath::NamedValue> settings;
@@ -182,6 +190,13 @@ struct Projector::Impl final : views::RowSink {
   std::vector<ResourceOutcome> out_outcomes_;
   std::vector<std::uint32_t> shared_rows_;
   std::string scratch_;
+  // For ProjectOptions::watch; see watch.cpp.
+  Follower follower_;
+  std::size_t followed_ = kNotFollowed;                          // column of the source at work
+  std::vector<std::pair<std::uint32_t, Attempt>> attempts_;      // by raw row
+  std::vector<Attempt> told_;
+  std::vector<SeenElement> seen_;
+  static constexpr std::size_t kNotFollowed = ~std::size_t{0};
   struct ShortId {
     std::string_view text, id;
   };

@@ -15,6 +15,32 @@ namespace tributary::fhirpath {
 using fhir::kNoNode;
 using terminology::kNoType;
 
+namespace {
+
+TraceListener::StepKind stepKind(Op op) {
+  using enum TraceListener::StepKind;
+  switch (op) {
+    case Op::kPath:
+      return kPath;
+    case Op::kMember:
+    case Op::kTypeFilter:
+      return kMember;
+    case Op::kFunction:
+    case Op::kIndexer:
+      return kFunction;
+    case Op::kUnion:
+      return kUnion;
+    case Op::kLiteral:
+      return kLiteral;
+    case Op::kVariable:
+      return kVariable;
+    default:
+      return kOther;
+  }
+}
+
+}  // namespace
+
 Evaluator::Impl::Impl(const Environment& given)
     : environment(given), types(given.definitions), arena(given.limits.memory), lookups(256) {}
 Evaluator::Impl::~Impl() = default;
@@ -48,6 +74,8 @@ bool Evaluator::Impl::run(const Program::Impl& which, const Value& on, const Bin
   Frame frame;
   frame.self = self;
   const Expr& root = *which.root;
+  if (trace_steps) [[unlikely]]
+    trace->begins(which.source);
   if (!eval(root, frame, frame.self, out)) return false;
   if (arena.exhausted()) return failLimit(root, "the result takes too much memory or has too many items");
   return true;
@@ -319,7 +347,7 @@ bool Evaluator::Impl::eval(const Expr& e, const Frame& frame, Span input, Collec
   }
   --depth;
   if (trace_steps && ok) [[unlikely]] {
-    trace->step(e.offset, e.length, depth, out.from(start));
+    trace->step({e.offset, e.length, depth, stepKind(e.op), out.from(start)});
   }
   return ok;
 }

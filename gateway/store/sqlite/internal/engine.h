@@ -40,6 +40,9 @@ class Engine final : public Store {
                                  const std::function<bool(const StoredResource&)>& on_resource) override;
   Result<LoadResult> load(std::string_view source, std::span<const ResourceKey> keys, std::size_t max_bytes,
                           const std::function<bool(const StoredResource&)>& on_resource) override;
+  Result<std::uint64_t> readSubjects(std::string_view source, std::string_view subject, std::uint64_t after,
+                                     std::size_t limit,
+                                     const std::function<bool(const SubjectLease&)>& on_subject) override;
   Result<void> releaseSubject(const SubjectLease& lease, Instant not_before,
                               std::string_view reason) override;
   Result<std::uint64_t> markDirty(std::string_view source, std::span<const std::string> subjects) override;

@@ -208,6 +208,25 @@ Result<LoadResult> Engine::loadSubject(const SubjectLease& lease, std::size_t ma
   }
 }
 
+Result<std::uint64_t> Engine::readSubjects(std::string_view source, std::string_view subject, std::uint64_t after,
+                                           std::size_t limit,
+                                           const std::function<bool(const SubjectLease&)>& on_subject) {
+  TRY_ASSIGN(const Readers::Lease database, readers_.take());
+  Rows rows = database->query(
+      "SELECT s.id, n.text, s.subject_key FROM subject s CROSS JOIN name n ON n.id = s.source_id WHERE s.id > ? AND "
+      "(? = '' OR s.subject_key = ?) AND (? = '' OR n.text = ?) ORDER BY s.id LIMIT ?",
+      after, subject, subject, source, source, static_cast<std::uint64_t>(limit));
+  for (std::uint64_t count = 0;; ++count) {
+    TRY_ASSIGN(const bool more, rows.next());
+    if (!more) return count;
+    SubjectLease out;
+    out.subject_id = static_cast<std::uint64_t>(rows->integer(0));
+    out.source = rows->text(1);
+    out.subject = rows->text(2);
+    if (!on_subject(out)) return count + 1;
+  }
+}
+
 Result<LoadResult> Engine::load(std::string_view source, std::span<const ResourceKey> keys,
                                 std::size_t max_bytes,
                                 const std::function<bool(const StoredResource&)>& on_resource) {
