@@ -63,8 +63,10 @@ void Writer::appointment(const Referral& r, const Contact& c) {
     if (cancelled) {
       put("," OWN_EXTENSION("cancellation-date") R"("valueDateTime":")", DateTime{cancelled_at},
           R"("},)" OWN_EXTENSION("replacement-offered-date") R"("valueDate":")", Date{dayOf(c.start) + 3},
-          R"("},)" OWN_EXTENSION("replacement-booked-date") R"("valueDate":")", Date{dayOf(c.start) + 7},
           R"("})");
+      // One in four does not want another one.
+      if (plan_.index % 4 != 0)
+        put("," OWN_EXTENSION("replacement-booked-date") R"("valueDate":")", Date{dayOf(c.start) + 7}, R"("})");
     }
     put(R"(],"identifier":[{"system":")" TRIBUTARY_BASE R"(Id/care-contact-identifier","value":")",
         contactKey(plan_, r, c), R"("}],"status":")");

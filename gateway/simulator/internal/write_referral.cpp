@@ -48,9 +48,11 @@ void Writer::waitingTime(const Referral& r) {
   coding(CSDS("referral-to-treatment-period-status"), {treated != nullptr ? "30" : "20", ""});
   put(R"(},{"url":"start","valueDateTime":")", DateTime{r.received}, R"("})");
   if (treated != nullptr) put(R"(,{"url":"end","valueDateTime":")", DateTime{treated->start}, R"("})");
-  put(R"(,{"url":"booking-reference","valueString":")",
-      Padded{100'000'000'000ULL + plan_.index * 10 + static_cast<unsigned>(r.number), 12},
-      R"("},{"url":"pathway","valueIdentifier":{"system":")" TRIBUTARY_BASE
+  // Three in five come by the national booking service.
+  if ((plan_.index + static_cast<unsigned>(r.number)) % 5 < 3)
+    put(R"(,{"url":"booking-reference","valueString":")",
+        Padded{100'000'000'000ULL + plan_.index * 10 + static_cast<unsigned>(r.number), 12}, R"("})");
+  put(R"(,{"url":"pathway","valueIdentifier":{"system":")" TRIBUTARY_BASE
       R"(Id/patient-pathway-identifier","value":"PW)",
       Padded{plan_.index, 16}, Padded{static_cast<unsigned>(r.number), 2},
       R"(","assigner":{"identifier":{"system":")" ODS R"(","value":")", kProvider, R"("}}}}]})");
