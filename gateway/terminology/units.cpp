@@ -191,8 +191,10 @@ class UnitParser {
     if (!unit) {
       at_ = start;
       const bool special = internal::isUnsupportedSpecial(code);
-      return error("'" + std::string(code) +
-                   (special ? "' is on a scale that is not converted" : "' is not a UCUM unit"));
+      return std::unexpected(UnitError{at_,
+                                       "'" + std::string(code) +
+                                           (special ? "' is on a scale that is not converted" : "' is not a UCUM unit"),
+                                       special});
     }
     const auto power = exponent();
     if (!power) return std::unexpected(power.error());
@@ -219,10 +221,12 @@ class UnitParser {
   std::size_t at_ = 0;
 };
 
-// Added to a value before its factor counts (UCUM §21): K = Cel + 273.15, K = (degF + 459.67) * 5/9.
+// Added to a value before its factor counts (UCUM §21): K = Cel + 273.15, K = (degF + 459.67) * 5/9,
+// K = (degRe + 218.52) * 5/4.
 Decimal offsetOf(Unit::Scale scale) {
   if (scale == Unit::Scale::kCelsius) return {Int128{27315}, 2};
   if (scale == Unit::Scale::kFahrenheit) return {Int128{45967}, 2};
+  if (scale == Unit::Scale::kReaumur) return {Int128{21852}, 2};
   return {};
 }
 
@@ -275,7 +279,7 @@ bool comparable(const Unit& a, const Unit& b) {
 std::optional<Decimal> convert(const Decimal& value, const Unit& from, const Unit& to) {
   if (!comparable(from, to)) return std::nullopt;
   if (from == to) return value;
-  const auto ratio = multiplyFactors(from.factor, invertFactor(to.factor));
+  const auto ratio = multiplyFactors(from.factor, invertFactor(to.factor), from.exact && to.exact);
   const auto absolute = value.plus(offsetOf(from.scale));
   if (!ratio || !absolute) return std::nullopt;
   const auto converted = scaled(*absolute, *ratio);
@@ -295,7 +299,8 @@ std::optional<int> compareQuantities(const Decimal& a, const Unit& a_unit, const
   if (!comparable(a_unit, b_unit)) return std::nullopt;
   const auto left = a.plus(offsetOf(a_unit.scale));
   const auto right = b.plus(offsetOf(b_unit.scale));
-  const auto ratio = multiplyFactors(a_unit.factor, invertFactor(b_unit.factor));
+  const auto ratio =
+      multiplyFactors(a_unit.factor, invertFactor(b_unit.factor), a_unit.exact && b_unit.exact);
   if (!left || !right || !ratio) return std::nullopt;
   // left * ratio against right, the denominator carried to the other side so that nothing is rounded.
   const auto x = scaled(*left, {ratio->numerator, 1, ratio->exponent});

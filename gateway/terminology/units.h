@@ -26,7 +26,7 @@ struct UnitFactor {
 struct Unit {
   // Special units (UCUM §21) are on a scale of their own: they have no factor but a conversion, and only
   // stand alone.
-  enum class Scale : std::uint8_t { kRatio, kCelsius, kFahrenheit };
+  enum class Scale : std::uint8_t { kRatio, kCelsius, kFahrenheit, kReaumur };
 
   UnitDimension dimension{};
   UnitFactor factor;
@@ -41,6 +41,7 @@ struct Unit {
 struct UnitError {
   std::size_t offset = 0;  // in the expression, in bytes
   std::string text;
+  bool unconverted = false;  // a UCUM unit, but one on a logarithmic or other special scale
 };
 
 // Parses a case sensitive UCUM expression, such as "mg/dL", "10*3/uL", "kg.m/s2", "mm[Hg]", "{beats}/min".

@@ -1,6 +1,6 @@
-// The atoms of UCUM (The Unified Code for Units of Measure, ucum.org), facts of its tables 2 to 22: code,
+// The atoms of UCUM 2.2 (The Unified Code for Units of Measure, ucum.org), facts of its tables: code,
 // whether it takes prefixes, value and unit. In an order in which each is defined by those before it. Special
-// units that are not on a ratio scale are left out but for the two temperature scales; see
+// units that are not on a ratio scale are left out but for the three temperature scales; see
 // isUnsupportedSpecial.
 #include <algorithm>
 #include <array>
@@ -68,20 +68,20 @@ constexpr auto kAtoms = std::to_array<UnitAtom>({
     {"mo", false, "1", "mo_j"},
     {"t", true, "1000", "kg"},
     {"bar", true, "100000", "Pa"},
-    {"u", true, "1.6605402", "10*-24.g", kInexact},
-    {"eV", true, "1.60217733", "10*-19.J", kInexact},
+    {"u", true, "1.66053906660", "10*-24.g", kInexact},
+    {"eV", true, "1.602176634", "10*-19.J"},
     {"AU", false, "149597.870691", "Mm", kInexact},
     {"pc", true, "3.085678", "10*16.m", kInexact},
     // natural units
     {"[c]", true, "299792458", "m/s"},
-    {"[h]", true, "6.6260755", "10*-34.J.s", kInexact},
-    {"[k]", true, "1.380658", "10*-23.J/K", kInexact},
+    {"[h]", true, "6.62607015", "10*-34.J.s"},
+    {"[k]", true, "1.380649", "10*-23.J/K"},
     {"[eps_0]", true, "8.854187817", "10*-12.F/m", kInexact},
     {"[mu_0]", true, "4", "[pi].10*-7.N/A2", kInexact},
-    {"[e]", true, "1.60217733", "10*-19.C", kInexact},
-    {"[m_e]", true, "9.1093897", "10*-28.g", kInexact},
-    {"[m_p]", true, "1.6726231", "10*-24.g", kInexact},
-    {"[G]", true, "6.67259", "10*-11.m3.kg-1.s-2", kInexact},
+    {"[e]", true, "1.602176634", "10*-19.C"},
+    {"[m_e]", true, "9.1093837139", "10*-28.g", kInexact},
+    {"[m_p]", true, "1.67262192595", "10*-24.g", kInexact},
+    {"[G]", true, "6.67430", "10*-11.m3.kg-1.s-2", kInexact},
     {"[g]", true, "9.80665", "m/s2"},
     {"atm", false, "101325", "Pa"},
     {"[ly]", true, "1", "[c].a_j"},
@@ -122,7 +122,7 @@ constexpr auto kAtoms = std::to_array<UnitAtom>({
     {"[bf_i]", false, "144", "[in_i]3"},
     {"[cr_i]", false, "128", "[ft_i]3"},
     {"[mil_i]", false, "0.001", "[in_i]"},
-    {"[cml_i]", false, "5.0670747909749772", "10*-10.m2", kInexact},
+    {"[cml_i]", false, "1", "[pi]/4.[mil_i]2", kInexact},
     {"[hd_i]", false, "4", "[in_i]"},
     // US survey and British lengths
     {"[ft_us]", false, "1200", "m/3937"},
@@ -218,6 +218,7 @@ constexpr auto kAtoms = std::to_array<UnitAtom>({
     // heat
     {"[degF]", false, "5", "K/9", UnitKind::kFahrenheit},
     {"[degR]", false, "5", "K/9"},
+    {"[degRe]", false, "5", "K/4", UnitKind::kReaumur},
     {"cal_[15]", true, "4.18580", "J"},
     {"cal_[20]", true, "4.18190", "J"},
     {"cal_m", true, "4.19002", "J"},
@@ -282,13 +283,13 @@ constexpr auto kAtoms = std::to_array<UnitAtom>({
     {"[FFU]", false, "1", "1", kArbitrary},
     {"[CFU]", false, "1", "1", kArbitrary},
     {"[IR]", false, "1", "1", kArbitrary},
-    {"[BAU]", true, "1", "1", kArbitrary},
+    {"[BAU]", false, "1", "1", kArbitrary},
     {"[AU]", false, "1", "1", kArbitrary},
     {"[Amb'a'1'U]", false, "1", "1", kArbitrary},
     {"[PNU]", false, "1", "1", kArbitrary},
     {"[Lf]", false, "1", "1", kArbitrary},
     {"[D'ag'U]", false, "1", "1", kArbitrary},
-    {"[FEU]", true, "1", "1", kArbitrary},
+    {"[FEU]", false, "1", "1", kArbitrary},
     {"[ELU]", false, "1", "1", kArbitrary},
     {"[EU]", false, "1", "1", kArbitrary},
     {"[Vi]", false, "1", "1", kArbitrary},
@@ -304,15 +305,17 @@ constexpr auto kAtoms = std::to_array<UnitAtom>({
     {"[car_m]", false, "0.2", "g"},
     {"[car_Au]", false, "1", "/24"},
     {"[smoot]", false, "67", "[in_i]"},
+    {"[NTU]", false, "1", "1"},
+    {"[FNU]", false, "1", "1"},
     {"bit", true, "1", "1"},
     {"By", true, "8", "bit"},
     {"Bd", true, "1", "/s"},
 });
 
 constexpr auto kUnsupported = std::to_array<std::string_view>(
-    {"[degRe]",       "[p'diop]", "%[slope]", "pH",       "Np",      "B",      "B[SPL]",
+    {"[p'diop]", "%[slope]", "pH", "[pH]",       "Np",      "B",      "B[SPL]",
      "B[V]",          "B[mV]",    "B[uV]",    "B[10.nV]", "B[W]",    "B[kW]",  "bit_s",
-     "[m/s2/Hz^0.5]", "[hp'_X]",  "[hp'_C]",  "[hp'_M]",  "[hp'_Q]", "[hp_X]", "[hp_C]",
+     "[m/s2/Hz^0.5]", "[m/s2/Hz^(1/2)]", "[hp'_X]",  "[hp'_C]",  "[hp'_M]",  "[hp'_Q]", "[hp_X]", "[hp_C]",
      "[hp_M]",        "[hp_Q]",   "[kp_X]",   "[kp_C]",   "[kp_M]",  "[kp_Q]"});
 
 }  // namespace

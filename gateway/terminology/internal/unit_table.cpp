@@ -19,7 +19,7 @@ UInt128 commonDivisor(UInt128 a, UInt128 b) {
   return a;
 }
 
-std::optional<UnitFactor> makeFactor(UInt128 numerator, UInt128 denominator, int exponent) {
+std::optional<UnitFactor> makeFactor(UInt128 numerator, UInt128 denominator, int exponent, bool exact) {
   if (numerator == 0 || denominator == 0) return std::nullopt;
   const UInt128 divisor = commonDivisor(numerator, denominator);
   numerator /= divisor;
@@ -30,14 +30,16 @@ std::optional<UnitFactor> makeFactor(UInt128 numerator, UInt128 denominator, int
   constexpr UInt128 kRoom = ~UInt128{0} / 5;
   while (denominator % 2 == 0 && numerator < kRoom) denominator /= 2, numerator *= 5, --exponent;
   while (denominator % 5 == 0 && numerator < kRoom) denominator /= 5, numerator *= 2, --exponent;
+  while (!exact && numerator > kMax64) numerator = (numerator + 5) / 10, ++exponent;
+  while (!exact && denominator > kMax64) denominator = (denominator + 5) / 10, --exponent;
   if (numerator > kMax64 || denominator > kMax64 || exponent > 2000 || exponent < -2000) return std::nullopt;
   return UnitFactor{static_cast<std::uint64_t>(numerator), static_cast<std::uint64_t>(denominator),
                     static_cast<std::int16_t>(exponent)};
 }
 
-std::optional<UnitFactor> multiplyFactors(const UnitFactor& a, const UnitFactor& b) {
+std::optional<UnitFactor> multiplyFactors(const UnitFactor& a, const UnitFactor& b, bool exact) {
   return makeFactor(UInt128{a.numerator} * b.numerator, UInt128{a.denominator} * b.denominator,
-                    a.exponent + b.exponent);
+                    a.exponent + b.exponent, exact);
 }
 
 UnitFactor invertFactor(const UnitFactor& factor) {
@@ -54,7 +56,7 @@ std::optional<Unit> multiplyUnits(const Unit& a, const Unit& b) {
     if (sum > 127 || sum < -127) return std::nullopt;
     out.dimension[i] = static_cast<std::int8_t>(sum);
   }
-  const auto factor = multiplyFactors(a.factor, b.factor);
+  const auto factor = multiplyFactors(a.factor, b.factor, a.exact && b.exact);
   if (!factor) return std::nullopt;
   out.factor = *factor;
   out.arbitrary = a.arbitrary + b.arbitrary;  // linear in the exponents, modulo 2^64
@@ -117,6 +119,7 @@ AtomTable makeTable() {
     if (atom.kind == UnitKind::kArbitrary) found.unit.arbitrary = fastHash(atom.code) | 1;
     if (atom.kind == UnitKind::kCelsius) found.unit.scale = Unit::Scale::kCelsius;
     if (atom.kind == UnitKind::kFahrenheit) found.unit.scale = Unit::Scale::kFahrenheit;
+    if (atom.kind == UnitKind::kReaumur) found.unit.scale = Unit::Scale::kReaumur;
     table.emplace(atom.code, found);
   }
   building = nullptr;

@@ -14,6 +14,7 @@ enum class UnitKind : std::uint8_t {
   kArbitrary,  // UCUM §24
   kCelsius,
   kFahrenheit,
+  kReaumur,
 };
 
 // A unit atom as UCUM defines it: `value` times `unit`, an expression of atoms that stand before it in the
@@ -38,9 +39,10 @@ struct FoundAtom {
 // The atom `code`, worked out; nullptr when there is none such.
 const FoundAtom* findUnitAtom(std::string_view code);
 
-// Factors in canonical form; std::nullopt where 64 bits do not hold the result.
-std::optional<UnitFactor> makeFactor(UInt128 numerator, UInt128 denominator, int exponent);
-std::optional<UnitFactor> multiplyFactors(const UnitFactor& a, const UnitFactor& b);
+// Factors in canonical form; std::nullopt where 64 bits do not hold the result. Not `exact`: they are rounded
+// until they fit, to 18 digits at least.
+std::optional<UnitFactor> makeFactor(UInt128 numerator, UInt128 denominator, int exponent, bool exact = true);
+std::optional<UnitFactor> multiplyFactors(const UnitFactor& a, const UnitFactor& b, bool exact = true);
 UnitFactor invertFactor(const UnitFactor& factor);
 
 UInt128 commonDivisor(UInt128 a, UInt128 b);
