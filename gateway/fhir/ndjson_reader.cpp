@@ -95,7 +95,7 @@ LineOutcome NdjsonText::next(Document& document, Issue& issue) {
     line_ = withoutCarriageReturn(text_.substr(at_, end - at_));
     at_ = end + 1;
     ++counts_.lines;
-    if (!isBlank(line_)) {
+    if (line_.size() > options_.limits.bytes || !isBlank(line_)) {
       return readLine(reader_, line_, lineOptions(options_, line_offset_, counts_.lines), document, issue,
                       counts_);
     }
@@ -141,8 +141,9 @@ struct NdjsonStream::Impl {
         line_end = buffer.size();
         return at < buffer.size() || skipped > 0;
       }
-      // A line over the limit is let go as it comes in; only its length and place are kept.
-      if (buffer.size() - at > options.limits.bytes) {
+      // A line over the limit is let go as it comes in; only its length and place are kept. One byte more may
+      // still be a carriage return, which does not count.
+      if (buffer.size() - at > options.limits.bytes + 1) {
         skipped += buffer.size() - at;
         at = buffer.size();
       }

@@ -107,6 +107,9 @@ TEST(Ndjson, LongLines) {
             "a@0/1 json-size@11/2:1 b@1021/3 json-size@1032/4:1 ");
   EXPECT_EQ(both("{\"id\":\"0123456789a\"}\n{\"id\":\"0123456789\"}\r\n", options),
             "0123456789a@0/1 0123456789@21/2 ");
+  // A carriage return at the very end does not count, and white space does.
+  EXPECT_EQ(both("{\"id\":\"0123456789a\"}\r", options), "0123456789a@0/1 ");
+  EXPECT_EQ(both(std::string(21, ' ') + "\n" + std::string(20, ' ') + "\n", options), "json-size@0/1:1 ");
 }
 
 TEST(Ndjson, AGigabyteInOneLineTakesNoMemory) {
