@@ -84,4 +84,8 @@ class Program {
 std::expected<std::shared_ptr<const Program>, Diagnostic> compile(std::string_view expression,
                                                                   const CompileOptions& options);
 
+// What can be called, such as "where(criteria)", by name; for help and completion. `national`: also what
+// CompileOptions::national_functions switches on.
+std::vector<std::string_view> functionSignatures(bool national);
+
 }  // namespace tributary::fhirpath

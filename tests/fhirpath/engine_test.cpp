@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+
 namespace tributary::fhirpath {
 namespace {
 
@@ -138,7 +142,7 @@ TEST_F(Engine, Limits) {
     const auto result = evaluator.evaluate(*compiled(expression), evaluator.root(*patient_));
     return !result && result.error().code == ErrorCode::kLimit;
   };
-  EXPECT_TRUE(stopped("name.repeat($this)") || true);  // ends: the items are equal
+  EXPECT_FALSE(stopped("name.repeat($this)"));  // ends: the items are equal
   EXPECT_TRUE(stopped("repeatAll($this)"));
   EXPECT_TRUE(stopped("name.given.repeat($this & 'x')"));
   EXPECT_TRUE(stopped("name.given.first().select($this & $this).repeat($this & $this)"));
@@ -198,6 +202,40 @@ TEST_F(Engine, RegularExpressionsAreBounded) {
   const std::string result =
       run(evaluator, *compiled("id.matches('((a{1,1000}){1,1000}){1,1000}')"), *patient_);
   EXPECT_NE(result.find("regular expression"), std::string::npos) << result;
+}
+
+// Under the default limits, as the commands have them: each ends, with a result or the word of a limit.
+TEST_F(Engine, HostileExpressionsEndInTime) {
+  Evaluator evaluator(environment_);
+  std::string wide = R"({"resourceType":"Patient","name":[)";
+  for (int i = 0; i < 300; ++i) wide += std::string(i > 0 ? "," : "") + R"({"given":["a","b"],"family":"f"})";
+  const auto patient = testing::document(wide + "]}");
+  int limits = 0;
+  for (const char* const expression :
+       {"repeatAll($this)", "name.given.repeat($this & 'x')", "'a'.repeat($this & $this)",
+        "descendants().descendants().descendants()",
+        "name.select(%resource.name.select(%resource.name.select(%resource.name.given)))",
+        "name.where(%resource.name.where(%resource.name.where(given = 'no').exists()).exists())",
+        "name.given.aggregate($total & $total & $this, 'a').length()", "name.given.select(%resource.descendants()).distinct()",
+        "name.given.join('x').replace('x', %resource.name.given.join('yyyyyyyy')).replace('y', %resource.name.given.join('z'))",
+        "name.given.sort(%resource.name.given.sort().first())", "(2).power(1000000)", "(10).power(9999999).power(9999999)",
+        "name.given.join('a').replaceMatches('(.*)*', '$1$1$1$1$1$1$1$1')", "name.given.combine(name.given).combine(name.given).sort(-$this)",
+        "conformsTo('http://hl7.org/fhir/StructureDefinition/Patient').repeat(%resource.conformsTo('http://hl7.org/fhir/StructureDefinition/Patient'))"}) {
+    const auto start = std::chrono::steady_clock::now();
+    const auto program = compiled(expression);
+    ASSERT_NE(program, nullptr) << expression;
+    const auto result = evaluator.evaluate(*program, evaluator.root(*patient));
+    if (!result && result.error().code == ErrorCode::kLimit) ++limits;
+    // Seconds are generous: a slow machine must pass, and what does not end must not.
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60)) << expression;
+  }
+  EXPECT_GE(limits, 3);
+  std::string peak;
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) peak = line.substr(6);
+  }
+  EXPECT_LT(std::atol(peak.c_str()), 2'000'000) << "kB resident at most";
 }
 
 class Heard : public VisitListener {

@@ -73,6 +73,11 @@ TypeSet Checker::checkFunction(Expr* e, const Scope& scope, const TypeSet& input
     error(*e, "there is no function '" + e->text + "'", {}, std::string(nearestFunction(e->text)));
     return {};
   }
+  if (info->id == FunctionId::kElementDefinition) {
+    // A Value does not carry the profile that it is looked at through, so there would be nothing to give.
+    error(*e, "elementDefinition() is not supported; conformsTo(profile) holds an element against a definition");
+    return {};
+  }
   if (info->national && !options_.national_functions) {
     error(*e, "'" + e->text + "' is not a standard function and is not switched on here");
     return {};

@@ -1,12 +1,11 @@
-// conformsTo, htmlChecks, elementDefinition, slice, checkModifiers (FHIR R4 2.9.2).
+// conformsTo, slice, htmlChecks, checkModifiers (FHIR R4 2.9.2).
 #include <algorithm>
 
+#include "fhirpath/internal/conformance.h"
 #include "fhirpath/internal/machine.h"
 
 namespace tributary::fhirpath {
 namespace {
-
-constexpr std::string_view kBase = "http://hl7.org/fhir/StructureDefinition/";
 
 // Does the XHTML hold only what FHIR R4 2.4.0 (narrative) allows? A scan of the tags; the document reader has
 // seen to it that XML input is well-formed.
@@ -54,30 +53,6 @@ bool hasContent(std::string_view html) {
   return html.find("<img") != std::string_view::npos;
 }
 
-// One rule of a profile's element: its path below the type, least and most.
-bool cardinalityHolds(Evaluator::Impl& machine, const Value& on, std::string_view path, std::uint64_t least,
-                      bool none) {
-  Collection level = machine.collection();
-  level.push(on);
-  while (!path.empty()) {
-    const auto dot = path.find('.');
-    std::string_view name = path.substr(0, dot);
-    path = dot == std::string_view::npos ? std::string_view{} : path.substr(dot + 1);
-    if (name.ends_with("[x]")) name.remove_suffix(3);
-    Collection next = machine.collection();
-    bool holds = true;
-    for (const Value& v : level.span()) {
-      const std::size_t start = next.size();
-      machine.memberNamed(v, fhir::findName(name), name, next);
-      // The last part is counted in each parent; parents that are missing are their own rule's matter.
-      if (path.empty()) holds = holds && next.size() - start >= least && !(none && next.size() > start);
-    }
-    if (path.empty()) return holds;
-    level = next;
-  }
-  return true;
-}
-
 }  // namespace
 
 bool Evaluator::Impl::callProfiles(const Expr& e, const Frame& frame, Span input, Collection& out) {
@@ -112,57 +87,47 @@ bool Evaluator::Impl::callProfiles(const Expr& e, const Frame& frame, Span input
       }
       return true;
     }
-    case kElementDefinition:
+    case kElementDefinition:  // the checker has refused it
+      return fail(e, "elementDefinition() is not supported");
     case kSlice:
-      return fail(e, std::string(functionInfo(e.function).name) + "() is not supported here");
+      return callSlice(e, frame, input, out);
     default:
       break;
   }
-  // conformsTo: the type; for a profile also the cardinalities of its elements that are not slices. Slices,
-  // bindings and invariants are the validator's matter.
   std::optional<Value> single;
   std::optional<std::string_view> url;
   if (!singleton(e, input, single) || !evalString(*e.children[0], frame, url)) return false;
   if (!single || !url) return true;
   if (types.definitions() == nullptr) return fail(e, "there are no definitions to ask here");
-  const auto actual = typeOf(*single);
-  const std::string_view plain = url->substr(0, url->find('|'));
-  if (plain.starts_with(kBase)) {
-    if (const auto base = types.definitions()->findType(plain.substr(kBase.size()));
-        base != terminology::kNoType) {
-      out.push(Value::boolean(actual != terminology::kNoType && types.definitions()->isA(actual, base)));
-      return true;
-    }
+  Conformance conformance(*this, e);
+  if (conformance.profile(*url) == nullptr)
+    return fail(e, "the profile is not known: " + std::string(url->substr(0, 200)));
+  const auto verdict = conformance.conforms(*url, *single);
+  if (conformance.failed()) return false;
+  if (verdict != terminology::Verdict::kUnknown) out.push(Value::boolean(verdict == terminology::Verdict::kYes));
+  return true;
+}
+
+// slice(structure, name): the items that belong to the slice of that name. What cannot be told apart here is an
+// error: an item left out in silence would be a wrong answer.
+bool Evaluator::Impl::callSlice(const Expr& e, const Frame& frame, Span input, Collection& out) {
+  std::optional<std::string_view> url, name;
+  if (!evalString(*e.children[0], frame, url) || !evalString(*e.children[1], frame, name)) return false;
+  if (!url || !name || input.empty()) return true;
+  if (types.definitions() == nullptr) return fail(e, "there are no definitions to ask here");
+  Conformance conformance(*this, e);
+  const Profile* const profile = conformance.profile(*url);
+  if (profile == nullptr) return fail(e, "the profile is not known: " + std::string(url->substr(0, 200)));
+  const FoundSlice slice = findSlice(profile->root, *name);
+  if (slice.slice == nullptr) return fail(e, "the profile has no slice '" + std::string(name->substr(0, 200)) + "'");
+  for (const Value& v : input) {
+    if (!step(e)) return false;
+    const auto verdict = conformance.belongs(*profile, slice, v);
+    if (conformance.failed()) return false;
+    if (verdict == terminology::Verdict::kUnknown)
+      return fail(e, "whether an item belongs to the slice cannot be told here");
+    if (verdict == terminology::Verdict::kYes) out.push(v);
   }
-  const std::string_view json = types.definitions()->resource(*url);
-  if (json.empty()) return fail(e, "the profile is not known: " + std::string(url->substr(0, 200)));
-  Value profile;
-  if (!makeDocument(e, json, profile)) return false;
-  const fhir::Document& document = profile.document();
-  const auto wanted = types.definitions()->findType(childText(profile, names::kType).value_or(""));
-  bool holds = actual != terminology::kNoType && wanted != terminology::kNoType &&
-               types.definitions()->isA(actual, wanted);
-  fhir::NodeIndex elements = document.member(document.root(), "snapshot");
-  if (elements == fhir::kNoNode) elements = document.member(document.root(), "differential");
-  if (elements != fhir::kNoNode) elements = document.member(elements, "element");
-  if (holds && elements != fhir::kNoNode) {
-    const fhir::NameId min = fhir::findName("min"), max = fhir::findName("max"),
-                       path = fhir::findName("path");
-    for (auto i = elements + 1; i < document[elements].next && holds; i = document[i].next) {
-      if (!step(e)) return false;
-      const Value definition = Value::node(document, i, terminology::kNoType);
-      if (childText(definition, names::kId).value_or("").find(':') != std::string_view::npos) continue;
-      std::string_view where = childText(definition, path).value_or("");
-      const auto dot = where.find('.');
-      if (dot == std::string_view::npos) continue;
-      const auto least = Decimal::parse(childText(definition, min).value_or("0"));
-      const bool none = childText(definition, max) == "0";
-      const ArenaScope scope(arena);
-      holds = cardinalityHolds(*this, *single, where.substr(dot + 1),
-                               static_cast<std::uint64_t>(least ? least->toInteger().value_or(0) : 0), none);
-    }
-  }
-  out.push(Value::boolean(holds));
   return true;
 }
 

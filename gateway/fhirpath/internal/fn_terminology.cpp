@@ -43,26 +43,6 @@ Coding codingOf(const Evaluator::Impl& machine, const Value& v) {
   return coding;
 }
 
-// The codings of a code, Coding or CodeableConcept.
-std::vector<Coding> codingsOf(Evaluator::Impl& machine, const Value& v) {
-  if (!v.isObject()) {
-    const std::string_view code = v.view();
-    return code.empty() ? std::vector<Coding>{} : std::vector<Coding>{{{}, code, {}, {}}};
-  }
-  const auto coding = v.document().member(v.nodeIndex(), names::kCoding);
-  if (coding == fhir::kNoNode) {
-    Coding one = codingOf(machine, v);
-    return one.code.empty() ? std::vector<Coding>{} : std::vector<Coding>{one};
-  }
-  Collection items = machine.collection();
-  machine.collect(v.document(), v.nodeIndex(), names::kCoding, machine.types.coding, items);
-  std::vector<Coding> out;
-  for (const Value& item : items.span()) {
-    if (Coding one = codingOf(machine, item); !one.code.empty()) out.push_back(one);
-  }
-  return out;
-}
-
 // The canonical URL that an argument names: a text, or a conformance resource.
 std::optional<std::string_view> canonicalOf(const Evaluator::Impl& machine, Span values) {
   if (values.size() != 1) return std::nullopt;
@@ -78,6 +58,25 @@ std::string booleanParameters(bool result) {
 
 }  // namespace
 
+std::vector<Coding> Evaluator::Impl::codingsOf(const Value& v) {
+  if (!v.isObject()) {
+    const std::string_view code = v.view();
+    return code.empty() ? std::vector<Coding>{} : std::vector<Coding>{{{}, code, {}, {}}};
+  }
+  const auto coding = v.document().member(v.nodeIndex(), names::kCoding);
+  if (coding == fhir::kNoNode) {
+    Coding one = codingOf(*this, v);
+    return one.code.empty() ? std::vector<Coding>{} : std::vector<Coding>{one};
+  }
+  Collection items = collection();
+  collect(v.document(), v.nodeIndex(), names::kCoding, types.coding, items);
+  std::vector<Coding> out;
+  for (const Value& item : items.span()) {
+    if (Coding one = codingOf(*this, item); !one.code.empty()) out.push_back(one);
+  }
+  return out;
+}
+
 bool Evaluator::Impl::callTerminology(const Expr& e, const Frame& frame, Span input, Collection& out) {
   using enum FunctionId;
   std::optional<Value> single;
@@ -92,7 +91,7 @@ bool Evaluator::Impl::callTerminology(const Expr& e, const Frame& frame, Span in
     if (!single || !url) return true;
     if (visits != nullptr) atom(*single, false);
     Verdict verdict = Verdict::kNo;
-    for (const Coding& coding : codingsOf(*this, *single)) {
+    for (const Coding& coding : codingsOf(*single)) {
       const Verdict one = terms.memberOf(*url, coding);
       if (one == Verdict::kYes || verdict == Verdict::kNo) verdict = one;
       if (verdict == Verdict::kYes) break;
@@ -111,7 +110,7 @@ bool Evaluator::Impl::callTerminology(const Expr& e, const Frame& frame, Span in
       // A coding with an entry of its own goes before what the map says of anything else (`unmapped`).
       std::vector<Value> fallback;
       bool any = false;
-      for (const Coding& coding : codingsOf(*this, v)) {
+      for (const Coding& coding : codingsOf(v)) {
         if (!step(e)) return false;
         bool found = false;
         const auto translations = terms.translate(*url, coding, &found);
@@ -143,8 +142,8 @@ bool Evaluator::Impl::callTerminology(const Expr& e, const Frame& frame, Span in
   if (!singleton(*e.children[0], argument, other)) return false;
   if (!single || !other) return true;
   bool unknown = false;
-  for (const Coding& a : codingsOf(*this, *single)) {
-    for (const Coding& b : codingsOf(*this, *other)) {
+  for (const Coding& a : codingsOf(*single)) {
+    for (const Coding& b : codingsOf(*other)) {
       if (a.system != b.system) continue;
       const bool up = e.function == kSubsumes;
       const Verdict verdict = terms.subsumes(a.system, up ? a.code : b.code, up ? b.code : a.code);
@@ -169,7 +168,7 @@ bool Evaluator::Impl::callService(const Expr& e, const Frame& frame, Span /*inpu
   const terminology::Terminology& terms = *environment.terminology;
   const auto canonical = canonicalOf(*this, arguments[0]);
   const auto coded = [&](std::size_t i) {
-    return i < arguments.size() && arguments[i].size() == 1 ? codingsOf(*this, arguments[i][0])
+    return i < arguments.size() && arguments[i].size() == 1 ? codingsOf(arguments[i][0])
                                                             : std::vector<Coding>{};
   };
   const auto push = [&](std::string_view json) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "fhirpath/program.h"
+
 namespace tributary::fhirpath {
 namespace {
 
@@ -232,6 +234,16 @@ std::string_view nearestFunction(std::string_view name) {
     }
   }
   return best;
+}
+
+std::vector<std::string_view> functionSignatures(bool national) {
+  std::vector<std::string_view> out;
+  for (const FunctionInfo& info : kFunctions) {
+    if (ofService(info.id) || info.id == kElementDefinition || (info.national && !national)) continue;
+    out.push_back(info.signature);
+  }
+  std::ranges::sort(out);
+  return out;
 }
 
 unsigned editDistance(std::string_view a, std::string_view b, unsigned ceiling) {

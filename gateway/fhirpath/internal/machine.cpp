@@ -3,8 +3,11 @@
 
 #include <re2/re2.h>
 
+#include <tuple>
+
 #include "fhir/json_reader.h"
 #include "fhirpath/internal/fused.h"
+#include "fhirpath/internal/profile.h"
 #include "fhirpath/internal/program_impl.h"
 
 namespace tributary::fhirpath {
@@ -48,6 +51,23 @@ bool Evaluator::Impl::run(const Program::Impl& which, const Value& on, const Bin
   if (!eval(root, frame, frame.self, out)) return false;
   if (arena.exhausted()) return failLimit(root, "the result takes too much memory or has too many items");
   return true;
+}
+
+bool Evaluator::Impl::nested(const Program& which, const Value& on, std::optional<bool>& holds) {
+  static const Bindings kNone;
+  const auto outer = std::tuple(program, bindings, focus, visits, trace_steps, depth);
+  program = &which.impl();
+  bindings = &kNone;
+  focus = on;
+  visits = nullptr;
+  trace_steps = false;
+  const ArenaScope scope(arena);
+  const Value self[1] = {on};
+  Frame frame;
+  frame.self = self;
+  const bool ok = evalTruth(*which.impl().root, frame, holds);
+  std::tie(program, bindings, focus, visits, trace_steps, depth) = outer;
+  return ok;
 }
 
 // ── values ──

@@ -18,8 +18,13 @@ class RE2;
 namespace tributary::fhir {
 class JsonReader;
 }
+namespace tributary::terminology {
+struct Coding;
+}
 
 namespace tributary::fhirpath {
+
+struct Profile;
 
 // A defineVariable() in force: a list, newest first.
 struct Defined {
@@ -47,6 +52,8 @@ class Evaluator::Impl {
 
   // ── running ──
   bool run(const Program::Impl& program, const Value& focus, const Bindings& bindings, Collection& out);
+  // Another program inside an evaluation, within its limits; unheard by listeners. Empty: `holds` is not set.
+  bool nested(const Program& program, const Value& focus, std::optional<bool>& holds);
   bool eval(const Expr& e, const Frame& frame, Span input, Collection& out);
   bool evalSpan(const Expr& e, const Frame& frame, Span& out);
   Collection collection() { return {arena, environment.limits.results}; }
@@ -88,6 +95,8 @@ class Evaluator::Impl {
   std::optional<std::string_view> childText(const Value& v, fhir::NameId name) const;
   terminology::TypeId typeOf(const Value& v) const;
   bool isType(const Value& v, const TypeSpecifier& type, bool exact_primitive) const;
+  // The codings of a code, Coding, Quantity or CodeableConcept.
+  std::vector<terminology::Coding> codingsOf(const Value& v);
 
   // ── equality ──
   enum class Equality : std::uint8_t { kNo, kYes, kEmpty };
@@ -119,6 +128,7 @@ class Evaluator::Impl {
   bool callFhir(const Expr& e, const Frame& frame, Span input, Collection& out);
   bool callReferences(const Expr& e, const Frame& frame, Span input, Collection& out);
   bool callProfiles(const Expr& e, const Frame& frame, Span input, Collection& out);
+  bool callSlice(const Expr& e, const Frame& frame, Span input, Collection& out);
   bool callTerminology(const Expr& e, const Frame& frame, Span input, Collection& out);
   bool callService(const Expr& e, const Frame& frame, Span input, Collection& out);
 
@@ -159,6 +169,9 @@ class Evaluator::Impl {
   std::vector<std::unique_ptr<fhir::Document>> made;
   std::unique_ptr<fhir::JsonReader> reader;
   bool makeDocument(const Expr& e, std::string_view json, Value& out);
+
+  // Profiles that conformsTo() and slice() have asked for, by canonical URL; nullptr: no StructureDefinition.
+  std::unordered_map<std::string, std::unique_ptr<const Profile>> profiles;
 
   // Patterns that are not constant, by their text.
   const re2::RE2* regex(const Expr& e, const Expr& pattern_expr, std::string_view pattern, bool ignore_case);
