@@ -1,10 +1,11 @@
 #include "cli/fhirpath_prompt.h"
 
 #include <histedit.h>
+#include <signal.h>
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -19,79 +20,6 @@ namespace {
 
 using terminology::Definitions;
 using terminology::TypeId;
-
-constexpr std::array<std::string_view, 72> kFunctions = {"abs()",
-                                                         "aggregate(",
-                                                         "all(",
-                                                         "allFalse()",
-                                                         "allTrue()",
-                                                         "anyFalse()",
-                                                         "anyTrue()",
-                                                         "as(",
-                                                         "ceiling()",
-                                                         "children()",
-                                                         "combine(",
-                                                         "conformsTo(",
-                                                         "contains(",
-                                                         "convertsToInteger()",
-                                                         "count()",
-                                                         "defineVariable(",
-                                                         "descendants()",
-                                                         "distinct()",
-                                                         "empty()",
-                                                         "endsWith(",
-                                                         "exclude(",
-                                                         "exists(",
-                                                         "extension(",
-                                                         "first()",
-                                                         "floor()",
-                                                         "getReferenceKey(",
-                                                         "getResourceKey()",
-                                                         "hasValue()",
-                                                         "highBoundary(",
-                                                         "iif(",
-                                                         "indexOf(",
-                                                         "intersect(",
-                                                         "is(",
-                                                         "isDistinct()",
-                                                         "join(",
-                                                         "last()",
-                                                         "length()",
-                                                         "lower()",
-                                                         "lowBoundary(",
-                                                         "matches(",
-                                                         "memberOf(",
-                                                         "not()",
-                                                         "now()",
-                                                         "ofType(",
-                                                         "power(",
-                                                         "precision()",
-                                                         "repeat(",
-                                                         "replace(",
-                                                         "replaceMatches(",
-                                                         "resolve()",
-                                                         "round(",
-                                                         "select(",
-                                                         "single()",
-                                                         "skip(",
-                                                         "sort(",
-                                                         "split(",
-                                                         "startsWith(",
-                                                         "subsumes(",
-                                                         "substring(",
-                                                         "tail()",
-                                                         "take(",
-                                                         "toChars()",
-                                                         "toDate()",
-                                                         "toDateTime()",
-                                                         "toInteger()",
-                                                         "toQuantity(",
-                                                         "toString()",
-                                                         "today()",
-                                                         "trace(",
-                                                         "trim()",
-                                                         "type()",
-                                                         "union("};
 
 bool wordCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
@@ -174,6 +102,8 @@ constexpr const char* kHelp =
     "  :quit         leave (or Ctrl-D)\n"
     "Tab completes names of elements and functions.\n";
 
+volatile std::sig_atomic_t interrupted = 0;
+
 class Prompt {
  public:
   Prompt(FhirpathSession& session, std::shared_ptr<const Definitions> definitions)
@@ -184,7 +114,15 @@ class Prompt {
     start();
     std::fprintf(stderr, "FHIRPath. :help says what else can be typed; Tab completes.\n");
     int count = 0;
-    while (const char* line = ::el_gets(edit_, &count)) {
+    while (true) {
+      interrupted = 0;
+      const char* line = ::el_gets(edit_, &count);
+      if (line == nullptr && interrupted != 0) {  // Ctrl-C gives the line up, not the prompt
+        std::fputs("^C\n", stdout);
+        ::el_reset(edit_);
+        continue;
+      }
+      if (line == nullptr) break;
       std::string text(line, static_cast<std::size_t>(std::max(count, 0)));
       while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' '))
         text.pop_back();
@@ -209,6 +147,9 @@ class Prompt {
   };
 
   void start() {
+    struct sigaction action {};
+    action.sa_handler = [](int) { interrupted = 1; };
+    ::sigaction(SIGINT, &action, &outer_action_);
     edit_ = ::el_init("tributary", stdin, stdout, stderr);
     history_ = ::history_init();
     HistEvent event{};
@@ -234,6 +175,7 @@ class Prompt {
     }
     ::history_end(history_);
     ::el_end(edit_);
+    ::sigaction(SIGINT, &outer_action_, nullptr);
   }
 
   // libedit takes no const.
@@ -290,7 +232,7 @@ class Prompt {
         },
         [](std::string_view file, const Issue& issue) { printIssue(file, issue); });
     if (!result) std::fprintf(stderr, "%s\n", result.error().text.c_str());
-    std::fprintf(stderr, "%zu resources loaded%s\n", loaded_.size(),
+    std::fprintf(stderr, "%zu resource%s loaded%s\n", loaded_.size(), loaded_.size() == 1 ? "" : "s",
                  loaded_.size() == kMost ? " (no more are taken)" : "");
   }
 
@@ -304,14 +246,15 @@ class Prompt {
     } else if (name == ":type") {
       options.type = argument;
     } else if (name == ":trace") {
-      options.trace = !options.trace;
+      std::fprintf(stderr, "each step is %s\n", (options.trace = !options.trace) ? "shown" : "not shown");
     } else if (name == ":types") {
-      options.types = !options.types;
+      std::fprintf(stderr, "types are %s\n", (options.types = !options.types) ? "shown" : "not shown");
     } else if (name == ":strict") {
       std::fprintf(stderr, "strict checking is %s\n", (options.strict = !options.strict) ? "on" : "off");
     } else if (name == ":show") {
       for (const auto& item : loaded_) std::printf("%s\n", fhir::toJson(item->document, 0, 2).c_str());
     } else {
+      if (name != ":help") std::fprintf(stderr, "there is no command '%s'\n", name.c_str());
       std::fputs(kHelp, stderr);
     }
   }
@@ -324,6 +267,7 @@ class Prompt {
       return;
     }
     for (const auto& item : loaded_) {
+      if (interrupted != 0) return;
       const std::string_view type =
           session_.options().type.empty() ? item->document.resourceType() : session_.options().type;
       const auto* program = session_.compile(text, type);
@@ -340,6 +284,7 @@ class Prompt {
   EditLine* edit_ = nullptr;
   ::History* history_ = nullptr;
   std::string file_;
+  struct sigaction outer_action_ {};
 };
 
 }  // namespace
@@ -358,8 +303,10 @@ std::vector<std::string> completions(std::string_view line, const Definitions& d
     }
   }
   if (begin > 0 && line[begin - 1] == '.' && !word.empty()) {
-    for (const std::string_view name : kFunctions) {
-      if (name.starts_with(word)) found.emplace(name);
+    for (const std::string_view signature : fhirpath::functionSignatures(false)) {
+      // Up to the bracket; closed where there is nothing to put in.
+      const std::size_t bracket = signature.find('(') + 1;
+      if (signature.starts_with(word)) found.emplace(signature.substr(0, signature[bracket] == ')' ? bracket + 1 : bracket));
     }
   }
   return {found.begin(), found.end()};

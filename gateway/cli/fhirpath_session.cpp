@@ -104,11 +104,11 @@ const fhirpath::Program* FhirpathSession::compile(const std::string& expression,
   options.national_functions = options_.national;
   options.source_name = "expression";
   auto program = fhirpath::compile(expression, options);
-  Compiled& compiled = programs_[std::move(key)];
-  if (!program) {
+  if (!program) {  // said again each time that it is asked for
     std::fprintf(stderr, "%s\n", program.error().render().c_str());
     return nullptr;
   }
+  Compiled& compiled = programs_[std::move(key)];
   compiled.program = std::move(*program);
   for (const fhirpath::Diagnostic& warning : compiled.program->warnings()) {
     std::string text = warning.render();

@@ -3,7 +3,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,9 +22,14 @@ namespace {
 struct ViewOptions {
   std::string view;
   std::vector<std::string> files, terminology, variables;
-  views::RowFormat format = views::RowFormat::kCsv;
+  std::string output = "csv";
   bool strict = false, national = false, plan = false, quiet = false;
 };
+
+views::RowFormat formatOf(std::string_view name) {
+  if (name == "table") return views::RowFormat::kTable;
+  return name == "ndjson" ? views::RowFormat::kNdjson : views::RowFormat::kCsv;
+}
 
 // Rows collect here and leave for stdout in larger pieces.
 class Output {
@@ -49,7 +53,7 @@ class ViewRun {
           std::span<const fhirpath::NamedValue> variables)
       : view_(view), options_(options), runner_(environment) {
     runner_.setVariables(variables);
-    writer_ = views::RowWriter::make(options.format, view, out_.text);
+    writer_ = views::RowWriter::make(formatOf(options.output), view, out_.text);
   }
 
   void run(ResourceInput& input) {
@@ -182,14 +186,11 @@ void addViewCommand(CLI::App& root) {
   CLI::App* command =
       root.add_subcommand("view", "Rows of a ViewDefinition (SQL-on-FHIR v2) from NDJSON, JSON or XML");
   auto options = std::make_shared<ViewOptions>();
-  const std::map<std::string, views::RowFormat> formats = {{"csv", views::RowFormat::kCsv},
-                                                           {"ndjson", views::RowFormat::kNdjson},
-                                                           {"table", views::RowFormat::kTable}};
   command->add_option("view", options->view, "The ViewDefinition")->required();
   command->add_option("file", options->files, "NDJSON (also gzip), JSON or XML; none or -: standard input");
-  command->add_option("-o,--output", options->format, "csv, ndjson or table")
-      ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case))
-      ->default_str("csv");
+  command->add_option("-o,--output", options->output, "What the rows are written as")
+      ->check(CLI::IsMember({"csv", "ndjson", "table"}))
+      ->capture_default_str();
   command->add_flag("--strict", options->strict, "Unknown elements are errors");
   command->add_flag("--national", options->national,
                     "Allow resolve() and translate(), beyond the shareable profile");
