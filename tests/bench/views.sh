@@ -60,6 +60,7 @@ for set in "${sets[@]}"; do
     fi
   done
   awk -F'\t' '$1 == "stages" {printf "  of our %.3f s, reading JSON takes %.3f s, view and CSV %.3f s; %s MB/s\n", $3 + $5, $3, $5, $7}' "$work/tributary"
+  [ "$set" != examples ] || echo "  small Patients: $ours resources/s (at least 300,000 are wanted)"
 done
 [ "$peer" = none ] && ratio=0 || ratio=$(awk "BEGIN {printf \"%.1f\", $ours / $best}")
 echo "views: $ours resources/s ($ratio x $peer)"

@@ -162,6 +162,11 @@ TEST_F(Conforms, StaysWithinTheLimits) {
             std::string::npos);
 }
 
+TEST_F(Conforms, AProfileThatAsksForItselfEnds) {
+  const std::string result = evaluated("conformsTo('http://example.org/asks-itself')", R"({"resourceType":"Patient"})");
+  EXPECT_NE(result.find("nested too deeply"), std::string::npos) << result;
+}
+
 TEST_F(Conforms, ElementDefinitionIsRefusedByTheChecker) {
   CompileOptions options;
   options.definitions = environment_.definitions;
