@@ -147,7 +147,7 @@ class Prompt {
   };
 
   void start() {
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = [](int) { interrupted = 1; };
     ::sigaction(SIGINT, &action, &outer_action_);
     edit_ = ::el_init("tributary", stdin, stdout, stderr);
@@ -284,7 +284,7 @@ class Prompt {
   EditLine* edit_ = nullptr;
   ::History* history_ = nullptr;
   std::string file_;
-  struct sigaction outer_action_ {};
+  struct sigaction outer_action_{};
 };
 
 }  // namespace
@@ -306,7 +306,8 @@ std::vector<std::string> completions(std::string_view line, const Definitions& d
     for (const std::string_view signature : fhirpath::functionSignatures(false)) {
       // Up to the bracket; closed where there is nothing to put in.
       const std::size_t bracket = signature.find('(') + 1;
-      if (signature.starts_with(word)) found.emplace(signature.substr(0, signature[bracket] == ')' ? bracket + 1 : bracket));
+      if (signature.starts_with(word))
+        found.emplace(signature.substr(0, signature[bracket] == ')' ? bracket + 1 : bracket));
     }
   }
   return {found.begin(), found.end()};

@@ -191,10 +191,11 @@ class UnitParser {
     if (!unit) {
       at_ = start;
       const bool special = internal::isUnsupportedSpecial(code);
-      return std::unexpected(UnitError{at_,
-                                       "'" + std::string(code) +
-                                           (special ? "' is on a scale that is not converted" : "' is not a UCUM unit"),
-                                       special});
+      return std::unexpected(
+          UnitError{at_,
+                    "'" + std::string(code) +
+                        (special ? "' is on a scale that is not converted" : "' is not a UCUM unit"),
+                    special});
     }
     const auto power = exponent();
     if (!power) return std::unexpected(power.error());

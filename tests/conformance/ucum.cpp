@@ -118,7 +118,8 @@ bool agrees(const std::optional<Decimal>& got, const std::string& expected) {
     if (c >= '0' && c <= '9' && (significant > 0 || c != '0')) ++significant;
   }
   const long double last = std::floor(std::log10(std::fabs(theirs))) - significant + 1;
-  const long double slack = digits.find('.') == std::string::npos && significant > 4 ? 0 : std::pow(10.0L, last) / 2;
+  const long double slack =
+      digits.find('.') == std::string::npos && significant > 4 ? 0 : std::pow(10.0L, last) / 2;
   return std::fabs(mine - theirs) <= std::max(slack * 1.000001L, std::fabs(theirs) * 1e-16L);
 }
 
@@ -210,14 +211,15 @@ void units(Account& account, const std::vector<Element>& table) {
     if (special) continue;  // a temperature scale: tests/terminology checks its fixed points
     if (arbitrary) {
       const std::string& other = e.attributes.at("Unit");
-      account.check(mine.arbitrary != 0 && (other == "1" || terminology::comparable(mine, *terminology::parseUnit(other))),
+      account.check(mine.arbitrary != 0 &&
+                        (other == "1" || terminology::comparable(mine, *terminology::parseUnit(other))),
                     code + " is arbitrary");
       continue;
     }
     const auto got = terminology::convert(Decimal(1), code, e.attributes.at("Unit"));
-    account.check(agrees(got, e.attributes.at("value")),
-                  "1 " + code + " is " + e.attributes.at("value") + " " + e.attributes.at("Unit") + ", not " +
-                      (got ? got->toString() : "nothing"));
+    account.check(agrees(got, e.attributes.at("value")), "1 " + code + " is " + e.attributes.at("value") +
+                                                             " " + e.attributes.at("Unit") + ", not " +
+                                                             (got ? got->toString() : "nothing"));
   }
   account.end();
 }

@@ -216,11 +216,16 @@ TEST_F(Engine, HostileExpressionsEndInTime) {
         "descendants().descendants().descendants()",
         "name.select(%resource.name.select(%resource.name.select(%resource.name.given)))",
         "name.where(%resource.name.where(%resource.name.where(given = 'no').exists()).exists())",
-        "name.given.aggregate($total & $total & $this, 'a').length()", "name.given.select(%resource.descendants()).distinct()",
-        "name.given.join('x').replace('x', %resource.name.given.join('yyyyyyyy')).replace('y', %resource.name.given.join('z'))",
-        "name.given.sort(%resource.name.given.sort().first())", "(2).power(1000000)", "(10).power(9999999).power(9999999)",
-        "name.given.join('a').replaceMatches('(.*)*', '$1$1$1$1$1$1$1$1')", "name.given.combine(name.given).combine(name.given).sort(-$this)",
-        "conformsTo('http://hl7.org/fhir/StructureDefinition/Patient').repeat(%resource.conformsTo('http://hl7.org/fhir/StructureDefinition/Patient'))"}) {
+        "name.given.aggregate($total & $total & $this, 'a').length()",
+        "name.given.select(%resource.descendants()).distinct()",
+        "name.given.join('x').replace('x', %resource.name.given.join('yyyyyyyy')).replace('y', "
+        "%resource.name.given.join('z'))",
+        "name.given.sort(%resource.name.given.sort().first())", "(2).power(1000000)",
+        "(10).power(9999999).power(9999999)",
+        "name.given.join('a').replaceMatches('(.*)*', '$1$1$1$1$1$1$1$1')",
+        "name.given.combine(name.given).combine(name.given).sort(-$this)",
+        "conformsTo('http://hl7.org/fhir/StructureDefinition/Patient').repeat(%resource.conformsTo('http://"
+        "hl7.org/fhir/StructureDefinition/Patient'))"}) {
     const auto start = std::chrono::steady_clock::now();
     const auto program = compiled(expression);
     ASSERT_NE(program, nullptr) << expression;

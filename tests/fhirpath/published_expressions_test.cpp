@@ -29,7 +29,8 @@ const std::map<std::string, std::string>& exceptions() {
        "the logical model Event calls the element 'statusReason'; the invariant was not changed with it"},
       {"FiveWs ele-1", "the logical model FiveWs is no Element and has no 'id', nor has any instance"},
       {"Extension inv-1",
-       "of allergyintolerance-substanceExposureRisk: its context is the AllergyIntolerance, and it stands on the "
+       "of allergyintolerance-substanceExposureRisk: its context is the AllergyIntolerance, and it stands on "
+       "the "
        "Extension; the later package has dropped it"},
       {"http://hl7.org/fhir/SearchParameter/workflow-barrierCode",
        "of the extensions package: 'concept' is an element of CodeableReference, a type of R5"},
@@ -85,8 +86,8 @@ std::size_t report(const char* what, std::size_t count, std::map<std::string, Fa
   return listed;
 }
 
-// Each resource of a type: `of_r4` of the R4 package's own files, then what the definitions hold (later packages
-// have a newer text of some).
+// Each resource of a type: `of_r4` of the R4 package's own files, then what the definitions hold (later
+// packages have a newer text of some).
 template <typename Each>
 void eachPublished(const terminology::Definitions& definitions, std::string_view type, Each each) {
   const char* cache = std::getenv("TRIBUTARY_CACHE");
@@ -141,7 +142,8 @@ TEST(PublishedExpressions, SearchParameters) {
     if (expression.empty()) return;
     if (of_r4) r4.insert(expression);
     if (!distinct.insert(expression).second) return;
-    compileStrictly(*definitions, expression, "Resource", std::string(scalarOf(d, d.root(), "url")), failures);
+    compileStrictly(*definitions, expression, "Resource", std::string(scalarOf(d, d.root(), "url")),
+                    failures);
   });
   std::printf("of R4 itself: %zu distinct search parameters\n", r4.size());
   EXPECT_EQ(r4.size(), 1353U);

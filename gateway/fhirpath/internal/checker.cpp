@@ -295,7 +295,8 @@ TypeSet Checker::checkElement(Expr* e, const TypeSet& input) {
   // Double quotes enclose a name, as backticks do, and single ones a text: often taken for each other.
   const bool quoted = e->offset < program_.source.size() && program_.source[e->offset] == '"';
   warn(*e,
-       shown(input) + " has no element '" + e->text + "'" + (quoted ? " (a text is enclosed in single quotes)" : ""),
+       shown(input) + " has no element '" + e->text + "'" +
+           (quoted ? " (a text is enclosed in single quotes)" : ""),
        near);
   return set;
 }

@@ -38,8 +38,8 @@ std::uint32_t childCount(const Document& d, NodeIndex container) {
   return count;
 }
 
-// Is `b` what `a` says: all of it (`exact`, fixed[x]), or at least what is in `a` (pattern[x], FHIR R4 2.24.0.1)?
-// The reader has bounded the depth of both.
+// Is `b` what `a` says: all of it (`exact`, fixed[x]), or at least what is in `a` (pattern[x], FHIR
+// R4 2.24.0.1)? The reader has bounded the depth of both.
 bool fits(const Document& a, NodeIndex x, const Document& b, NodeIndex y, bool exact) {
   if (a[x].kind != b[y].kind) return false;
   if (a[x].kind == Kind::kObject) {
@@ -110,8 +110,8 @@ bool states(const ProfileNode& node, ProfileSlicing::By by) {
   return node.fixed != kNoNode || node.pattern != kNoNode || !node.binding.empty();
 }
 
-// What a slice says at the path of a discriminator: there, in a slice on the way (code.coding:systolic.code), or for
-// values above it, in a pattern of the whole. `rest` is the part of the path that was not walked.
+// What a slice says at the path of a discriminator: there, in a slice on the way (code.coding:systolic.code),
+// or for values above it, in a pattern of the whole. `rest` is the part of the path that was not walked.
 const ProfileNode* findStated(const ProfileNode& node, std::string_view path, ProfileSlicing::By by,
                               std::string_view& rest) {
   const bool whole = by == ProfileSlicing::By::kValue && (node.fixed != kNoNode || node.pattern != kNoNode);
@@ -125,7 +125,8 @@ const ProfileNode* findStated(const ProfileNode& node, std::string_view path, Pr
   const auto among = [&](const ProfileNode& parent) -> const ProfileNode* {
     for (const auto& child : parent.children) {
       if (child->name != name) continue;
-      if (const ProfileNode* const found = findStated(*child, below, by, rest); found != nullptr) return found;
+      if (const ProfileNode* const found = findStated(*child, below, by, rest); found != nullptr)
+        return found;
     }
     return nullptr;
   };
@@ -185,7 +186,8 @@ Verdict Conformance::check(const Profile& profile, const ProfileNode& node, cons
     result = both(result, checkChild(profile, *child, value));
   }
   // A type's own definition names the types of its elements; each has rules of its own.
-  if (result != kNo && profile.base.empty() && &node != &profile.root) result = both(result, checkOwnType(value));
+  if (result != kNo && profile.base.empty() && &node != &profile.root)
+    result = both(result, checkOwnType(value));
   return result;
 }
 
@@ -223,12 +225,14 @@ Verdict Conformance::checkTypes(const ProfileNode& node, const Value& value) {
 }
 
 Verdict Conformance::checkBinding(const ProfileNode& node, const Value& value) {
-  if (!value.isObject() && !value.hasScalar()) return kYes;  // only extensions: its own rules say whether it may
+  if (!value.isObject() && !value.hasScalar())
+    return kYes;  // only extensions: its own rules say whether it may
   const terminology::Definitions& definitions = *machine_.types.definitions();
-  if (value.isObject() && std::ranges::none_of(std::array<std::string_view, 3>{"Coding", "CodeableConcept", "Quantity"},
-                                               [&](std::string_view type) {
-                                                 return definitions.isA(machine_.typeOf(value), definitions.findType(type));
-                                               })) {
+  if (value.isObject() &&
+      std::ranges::none_of(std::array<std::string_view, 3>{"Coding", "CodeableConcept", "Quantity"},
+                           [&](std::string_view type) {
+                             return definitions.isA(machine_.typeOf(value), definitions.findType(type));
+                           })) {
     return kYes;  // FHIR R4 4.1.5: nothing else is bound, whatever the profile says
   }
   if (machine_.environment.terminology == nullptr) return kUnknown;
@@ -247,8 +251,8 @@ Verdict Conformance::checkInvariant(const ProfileInvariant& invariant, const Val
     failed_ = failed_ || machine_.diagnostic.limit;
     return kUnknown;
   }
-  // R4's own are written so that what is not there does not break them, and are then empty: ref-1 on a reference
-  // that has only a display.
+  // R4's own are written so that what is not there does not break them, and are then empty: ref-1 on a
+  // reference that has only a display.
   if (!holds) return invariant.asks ? kUnknown : kYes;
   return verdict(*holds);
 }
@@ -322,8 +326,10 @@ Verdict Conformance::belongs(const Profile& profile, const FoundSlice& found, co
   const auto* discriminators = &found.element->slicing.discriminators;
   if (discriminators->empty()) {
     // FHIR R4 5.1.0.15: extensions are always sliced by url; a choice by its type.
-    if (slice.name == "extension" || slice.name == "modifierExtension") implied.push_back({kValue, "url"});
-    else if (!slice.types.empty()) implied.push_back({kType, "$this"});
+    if (slice.name == "extension" || slice.name == "modifierExtension")
+      implied.push_back({kValue, "url"});
+    else if (!slice.types.empty())
+      implied.push_back({kType, "$this"});
     discriminators = &implied;
   }
   if (discriminators->empty()) return kUnknown;
@@ -345,8 +351,8 @@ Verdict Conformance::discriminated(const Profile& profile, const ProfileNode& sl
     // The url of an extension stands in the extension's own profile.
     if (by.by != kValue || path != "url" || slice.type_profiles.empty()) return kUnknown;
     const auto url = machine_.childText(value, names::kUrl).value_or("");
-    return verdict(
-        std::ranges::any_of(slice.type_profiles, [&](const std::string& p) { return withoutVersion(p) == url; }));
+    return verdict(std::ranges::any_of(slice.type_profiles,
+                                       [&](const std::string& p) { return withoutVersion(p) == url; }));
   }
   const ArenaScope scope(machine_.arena);
   Collection level = machine_.collection();
@@ -365,7 +371,8 @@ Verdict Conformance::discriminated(const Profile& profile, const ProfileNode& sl
       const auto actual = machine_.typeOf(v);
       for (const std::string& code : node->types) {
         const auto type = definitions.findType(code);
-        any = either(any, type == kNoType || actual == kNoType ? kUnknown : verdict(definitions.isA(actual, type)));
+        any = either(
+            any, type == kNoType || actual == kNoType ? kUnknown : verdict(definitions.isA(actual, type)));
       }
       continue;
     }

@@ -6,10 +6,10 @@
 
 namespace tributary::fhirpath {
 
-// Holds values against profiles (FHIR R4 5.1): type, cardinality, fixed values and patterns, required bindings
-// on the local terminology, slices by value, pattern, type or existence, the profiles of types, and invariants.
-// The definition of the type that a profile builds on counts as well, and those of the types of its elements.
-// What cannot be told here is kUnknown. Targets of references are not followed.
+// Holds values against profiles (FHIR R4 5.1): type, cardinality, fixed values and patterns, required
+// bindings on the local terminology, slices by value, pattern, type or existence, the profiles of types, and
+// invariants. The definition of the type that a profile builds on counts as well, and those of the types of
+// its elements. What cannot be told here is kUnknown. Targets of references are not followed.
 class Conformance {
  public:
   using Verdict = terminology::Verdict;

@@ -104,12 +104,13 @@ bool Evaluator::Impl::callProfiles(const Expr& e, const Frame& frame, Span input
     return fail(e, "the profile is not known: " + std::string(url->substr(0, 200)));
   const auto verdict = conformance.conforms(*url, *single);
   if (conformance.failed()) return false;
-  if (verdict != terminology::Verdict::kUnknown) out.push(Value::boolean(verdict == terminology::Verdict::kYes));
+  if (verdict != terminology::Verdict::kUnknown)
+    out.push(Value::boolean(verdict == terminology::Verdict::kYes));
   return true;
 }
 
-// slice(structure, name): the items that belong to the slice of that name. What cannot be told apart here is an
-// error: an item left out in silence would be a wrong answer.
+// slice(structure, name): the items that belong to the slice of that name. What cannot be told apart here is
+// an error: an item left out in silence would be a wrong answer.
 bool Evaluator::Impl::callSlice(const Expr& e, const Frame& frame, Span input, Collection& out) {
   std::optional<std::string_view> url, name;
   if (!evalString(*e.children[0], frame, url) || !evalString(*e.children[1], frame, name)) return false;
@@ -119,7 +120,8 @@ bool Evaluator::Impl::callSlice(const Expr& e, const Frame& frame, Span input, C
   const Profile* const profile = conformance.profile(*url);
   if (profile == nullptr) return fail(e, "the profile is not known: " + std::string(url->substr(0, 200)));
   const FoundSlice slice = findSlice(profile->root, *name);
-  if (slice.slice == nullptr) return fail(e, "the profile has no slice '" + std::string(name->substr(0, 200)) + "'");
+  if (slice.slice == nullptr)
+    return fail(e, "the profile has no slice '" + std::string(name->substr(0, 200)) + "'");
   for (const Value& v : input) {
     if (!step(e)) return false;
     const auto verdict = conformance.belongs(*profile, slice, v);

@@ -19,7 +19,7 @@ constexpr std::size_t kMostSegments = 40;
 std::string_view text(const Document& d, NodeIndex object, std::string_view name) {
   const NodeIndex node = d.member(object, name);
   return node == kNoNode || d[node].kind >= Kind::kArray || d[node].kind == Kind::kNull ? std::string_view{}
-                                                                                       : d.scalar(node);
+                                                                                        : d.scalar(node);
 }
 
 template <typename Each>
@@ -44,7 +44,8 @@ class ProfileReader {
     const NodeIndex root = document_.root();
     url_ = text(document_, root, "url");
     profile_.type = text(document_, root, "type");
-    if (text(document_, root, "derivation") == "constraint") profile_.base = text(document_, root, "baseDefinition");
+    if (text(document_, root, "derivation") == "constraint")
+      profile_.base = text(document_, root, "baseDefinition");
     NodeIndex view = document_.member(root, "snapshot");
     if (view == kNoNode) view = document_.member(root, "differential");
     if (view == kNoNode || document_[view].kind != Kind::kObject) return;
@@ -71,7 +72,8 @@ class ProfileReader {
 
   static ProfileNode& below(ProfileNode& parent, std::string_view segment) {
     std::string_view name = segment.substr(0, segment.find(':'));
-    const std::string_view slice = name.size() < segment.size() ? segment.substr(name.size() + 1) : std::string_view{};
+    const std::string_view slice =
+        name.size() < segment.size() ? segment.substr(name.size() + 1) : std::string_view{};
     if (name.ends_with("[x]")) name.remove_suffix(3);
     ProfileNode& element = named(parent.children, name, {});
     return slice.empty() ? element : named(element.slices, name, slice);
@@ -102,7 +104,8 @@ class ProfileReader {
     }
     eachItem(document_, element, "type", [&](NodeIndex type) {
       node.types.emplace_back(text(document_, type, "code"));
-      eachItem(document_, type, "profile", [&](NodeIndex p) { node.type_profiles.emplace_back(document_.scalar(p)); });
+      eachItem(document_, type, "profile",
+               [&](NodeIndex p) { node.type_profiles.emplace_back(document_.scalar(p)); });
     });
     readSlicing(node, element);
     readInvariants(node, element);
@@ -176,7 +179,8 @@ FoundSlice findSlice(const ProfileNode& below, std::string_view name, unsigned d
   for (const auto& child : below.children) {
     for (const auto& slice : child->slices) {
       if (slice->slice == name) return {child.get(), slice.get()};
-      if (const FoundSlice deeper = findSlice(*slice, name, depth + 1); deeper.slice != nullptr) return deeper;
+      if (const FoundSlice deeper = findSlice(*slice, name, depth + 1); deeper.slice != nullptr)
+        return deeper;
     }
     if (const FoundSlice deeper = findSlice(*child, name, depth + 1); deeper.slice != nullptr) return deeper;
   }

@@ -53,12 +53,12 @@ struct ProfileNode {
 struct Profile {
   std::unique_ptr<fhir::Document> document;  // fixed values and patterns point into it
   std::string type;                          // "Patient"
-  std::string base;                          // canonical URL of what it builds on; empty for a type's own definition
+  std::string base;  // canonical URL of what it builds on; empty for a type's own definition
   ProfileNode root;
 };
 
-// Reads the JSON of a StructureDefinition: its snapshot, or without one its differential, whose `base` then has
-// to be looked at as well. nullptr when it is none.
+// Reads the JSON of a StructureDefinition: its snapshot, or without one its differential, whose `base` then
+// has to be looked at as well. nullptr when it is none.
 std::unique_ptr<Profile> readProfile(std::string_view json, const terminology::Definitions& definitions);
 
 // The first sliced element that has a slice of this name, and the slice; nullptr when there is none.

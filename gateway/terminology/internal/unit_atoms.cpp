@@ -313,10 +313,10 @@ constexpr auto kAtoms = std::to_array<UnitAtom>({
 });
 
 constexpr auto kUnsupported = std::to_array<std::string_view>(
-    {"[p'diop]", "%[slope]", "pH", "[pH]",       "Np",      "B",      "B[SPL]",
-     "B[V]",          "B[mV]",    "B[uV]",    "B[10.nV]", "B[W]",    "B[kW]",  "bit_s",
-     "[m/s2/Hz^0.5]", "[m/s2/Hz^(1/2)]", "[hp'_X]",  "[hp'_C]",  "[hp'_M]",  "[hp'_Q]", "[hp_X]", "[hp_C]",
-     "[hp_M]",        "[hp_Q]",   "[kp_X]",   "[kp_C]",   "[kp_M]",  "[kp_Q]"});
+    {"[p'diop]",      "%[slope]",        "pH",      "[pH]",     "Np",      "B",       "B[SPL]",
+     "B[V]",          "B[mV]",           "B[uV]",   "B[10.nV]", "B[W]",    "B[kW]",   "bit_s",
+     "[m/s2/Hz^0.5]", "[m/s2/Hz^(1/2)]", "[hp'_X]", "[hp'_C]",  "[hp'_M]", "[hp'_Q]", "[hp_X]",
+     "[hp_C]",        "[hp_M]",          "[hp_Q]",  "[kp_X]",   "[kp_C]",  "[kp_M]",  "[kp_Q]"});
 
 }  // namespace
 
