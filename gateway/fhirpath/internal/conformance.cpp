@@ -185,6 +185,10 @@ Verdict Conformance::check(const Profile& profile, const ProfileNode& node, cons
     if (result == kNo) return kNo;
     result = both(result, checkChild(profile, *child, value));
   }
+  if (!node.content.empty() && result != kNo) {
+    const ProfileNode* const other = findElement(profile, node.content);
+    result = both(result, other == nullptr ? kUnknown : check(profile, *other, value));
+  }
   // A type's own definition names the types of its elements; each has rules of its own.
   if (result != kNo && profile.base.empty() && &node != &profile.root)
     result = both(result, checkOwnType(value));

@@ -107,6 +107,10 @@ class ProfileReader {
       eachItem(document_, type, "profile",
                [&](NodeIndex p) { node.type_profiles.emplace_back(document_.scalar(p)); });
     });
+    if (const std::string_view content = text(document_, element, "contentReference");
+        content.starts_with('#')) {
+      node.content = content.substr(1);
+    }
     readSlicing(node, element);
     readInvariants(node, element);
   }
@@ -172,6 +176,19 @@ std::unique_ptr<Profile> readProfile(std::string_view json, const terminology::D
   if (profile->document->resourceType() != "StructureDefinition") return nullptr;
   ProfileReader(*profile, definitions).read();
   return profile;
+}
+
+const ProfileNode* findElement(const Profile& profile, std::string_view id) {
+  const ProfileNode* node = &profile.root;
+  for (std::size_t at = id.find('.'); at != std::string_view::npos;) {
+    const std::size_t end = id.find('.', at + 1);
+    const std::string_view name = id.substr(at + 1, end == std::string_view::npos ? end : end - at - 1);
+    const auto child = std::ranges::find_if(node->children, [&](const auto& c) { return c->name == name; });
+    if (child == node->children.end()) return nullptr;
+    node = child->get();
+    at = end;
+  }
+  return node;
 }
 
 FoundSlice findSlice(const ProfileNode& below, std::string_view name, unsigned depth) {

@@ -41,8 +41,10 @@ struct ProfileNode {
   std::uint32_t min = 0, max = kMany;
   fhir::NodeIndex fixed = fhir::kNoNode, pattern = fhir::kNoNode;  // in Profile::document
   std::string binding;                                             // value set of a required binding
-  std::vector<std::string> types;                                  // codes; empty: not narrowed
-  std::vector<std::string> type_profiles;                          // one of these; canonical URLs
+  std::string
+      content;  // contentReference without its "#": the rules of another element count, "Questionnaire.item"
+  std::vector<std::string> types;          // codes; empty: not narrowed
+  std::vector<std::string> type_profiles;  // one of these; canonical URLs
   std::vector<ProfileInvariant> invariants;
   ProfileSlicing slicing;
   std::vector<std::unique_ptr<ProfileNode>> children;
@@ -60,6 +62,9 @@ struct Profile {
 // Reads the JSON of a StructureDefinition: its snapshot, or without one its differential, whose `base` then
 // has to be looked at as well. nullptr when it is none.
 std::unique_ptr<Profile> readProfile(std::string_view json, const terminology::Definitions& definitions);
+
+// The element that a contentReference names; nullptr when there is none such.
+const ProfileNode* findElement(const Profile& profile, std::string_view id);
 
 // The first sliced element that has a slice of this name, and the slice; nullptr when there is none.
 struct FoundSlice {
