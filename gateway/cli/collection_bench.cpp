@@ -70,7 +70,7 @@ std::shared_ptr<const collection::Collection> requireCollectionIn(const std::fil
 }
 
 std::filesystem::path xmlLayoutOf(const CollectionInput& input) {
-  const auto path = folderOf(input) / "forms" / "xml.json";
+  const auto path = collectionFolder(input) / "forms" / "xml.json";
   std::error_code ignored;
   return std::filesystem::exists(path, ignored) ? path : std::filesystem::path();
 }
