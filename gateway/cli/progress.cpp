@@ -62,7 +62,7 @@ void Progress::draw(bool last) {
   lines_ = static_cast<int>(lines.size());
 }
 
-std::uint64_t printAccount(const store::Reconciliation& counts, const std::string& closing_name) {
+std::uint64_t printAccount(const store::Reconciliation& counts, const std::string& closing_name, std::uint64_t kept) {
   std::uint64_t resources = 0, accepted = 0, rejected = 0, open = 0;
   std::printf("\nResources, by source\n  %-14s %11s %11s %11s %11s %11s %11s %9s\n", "", "received", "duplicate", "delivered", "filtered",
               "quarantined", "deleted", "rejected");
@@ -103,7 +103,8 @@ std::uint64_t printAccount(const store::Reconciliation& counts, const std::strin
     std::printf("\n");
   }
   for (const std::string& difference : counts.differences) std::printf("  ! %s\n", difference.c_str());
-  const std::uint64_t unaccounted = counts.unaccounted + open;
+  if (kept > 0) std::printf("  %s rows wait for their day or month, or are held back: see tributary status\n", grouped(kept).c_str());
+  const std::uint64_t unaccounted = counts.unaccounted + open - std::min(open, kept);
   std::printf("\n%s: %llu resources, %llu rows, %llu accepted, %llu rejected, %llu quarantined, %llu unaccounted\n", closing_name.c_str(),
               static_cast<unsigned long long>(resources), static_cast<unsigned long long>(counts.rows),
               static_cast<unsigned long long>(accepted), static_cast<unsigned long long>(rejected),

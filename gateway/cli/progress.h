@@ -21,8 +21,9 @@ class Progress {
   double rate_ = 0;
 };
 
-// The final account of a drained gateway: tables of rows and reasons on stdout. Returns what could not be accounted for.
-std::uint64_t printAccount(const store::Reconciliation& counts, const std::string& closing_name);
+// The final account of a drained gateway: tables of rows and reasons on stdout. `kept`: pending rows that wait for their day or month, or
+// are held back. Returns what could not be accounted for.
+std::uint64_t printAccount(const store::Reconciliation& counts, const std::string& closing_name, std::uint64_t kept);
 
 // Where the time of a run went, by stage, over all threads.
 void printTimings(const pipeline::GatewayStatus& status, double seconds);

@@ -79,7 +79,9 @@ void run(const Options& options) {
   if (options.timings) printTimings(status, std::chrono::duration<double>(end - begin).count());
   auto counts = (*gateway)->reconcile();
   if (!counts) failWith(counts.error());
-  const std::uint64_t unaccounted = printAccount(*counts, options.closing);
+  std::uint64_t kept = 0;
+  for (const pipeline::LaneStatus& lane : status.lanes) kept += lane.kept;
+  const std::uint64_t unaccounted = printAccount(*counts, options.closing, kept);
   if (unaccounted != 0 || signalled) exitWith(kExitData);
 }
 
