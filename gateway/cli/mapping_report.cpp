@@ -39,24 +39,6 @@ std::string_view scopeName(collection::Scope scope) {
   return "";
 }
 
-std::string_view mandationName(collection::Mandation mandation) {
-  switch (mandation) {
-    case collection::Mandation::kMandatory:
-      return "mandatory";
-    case collection::Mandation::kRequired:
-      return "required";
-    case collection::Mandation::kOptional:
-      return "optional";
-    case collection::Mandation::kPilot:
-      return "pilot";
-    case collection::Mandation::kRemoved:
-      return "removed";
-    case collection::Mandation::kUnknown:
-      break;
-  }
-  return "unknown";
-}
-
 std::string_view reachedName(collection::Reached reached) {
   switch (reached) {
     case collection::Reached::kByResources:
