@@ -8,6 +8,7 @@
 #include <tuple>
 #include <utility>
 
+#include "deliver/feedback.h"
 #include "deliver/internal/text_forms.h"
 #include "fhir/document.h"
 #include "fhir/json_reader.h"
@@ -236,6 +237,47 @@ std::expected<Receipt, Issue> parseReceipt(std::string_view json, const ReceiptL
     filled = std::unexpected(issue("receipt-type", "type", "neither InfAck nor BusAck"));
   }
   if (!filled) return std::unexpected(std::move(filled).error());
+  return out;
+}
+
+std::expected<Receipt, Issue> parseFeedback(std::string_view lines, std::string submission_id, const ReceiptLimits& limits) {
+  if (lines.size() > limits.bytes) return std::unexpected(issue("receipt-size", {}, "larger than allowed"));
+  Receipt out;
+  out.layer = Receipt::Layer::kRows;
+  out.system = "data-validation-engine";
+  out.submission_id = std::move(submission_id);
+  for (std::uint32_t number = 1; !lines.empty(); ++number) {
+    const std::string_view line = lines.substr(0, lines.find('\n'));
+    lines.remove_prefix(std::min(lines.size(), line.size() + 1));
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    auto finding = parseFinding(line);
+    const bool of_a_row = finding && finding->failure == Finding::Failure::kRecord;
+    if (of_a_row && (finding->entity.empty() || (finding->record_index == 0 && finding->key.empty()))) {
+      finding = std::unexpected(issue("feedback-line", {}, "it names no record: Entity with RecordIndex or Key is wanted"));
+    }
+    if (!finding) {
+      finding.error().line = number;
+      finding.error().text = "line " + std::to_string(number) + ": " + finding.error().text;
+      return std::unexpected(std::move(finding).error());
+    }
+    if (!of_a_row) {
+      if (finding->informational) continue;
+      out.layer = Receipt::Layer::kFileRejected;
+      out.diagnostics.push_back(issue(finding->code, finding->field, finding->message));
+      continue;
+    }
+    if (out.rows.size() >= limits.rows) return std::unexpected(issue("receipt-rows", {}, "more rows than allowed"));
+    RowOutcome& row = out.rows.emplace_back();
+    row.table = finding->entity;
+    row.row_number = finding->record_index;
+    if (row.row_number == 0) row.row_key = finding->key;
+    row.rejected = !finding->informational;
+    row.code = finding->code;
+    row.severity = finding->informational ? "warning" : "error";
+    row.field = finding->field;
+    row.text = finding->message;
+  }
+  if (out.layer == Receipt::Layer::kFileRejected) out.rows.clear();
   return out;
 }
 

@@ -60,6 +60,10 @@ struct ReceiptLimits {
 
 // Parses an InfAck or BusAck. A malformed or self-contradicting one is an Issue (rules "receipt-…").
 std::expected<Receipt, Issue> parseReceipt(std::string_view json, const ReceiptLimits& limits = {});
+// The lines of a Data Validation Engine (feedback.h) on one submission, as a receipt: a finding that is an error and fails the
+// submission or its integrity rejects the file, other errors their rows, informational ones are warnings; rows without a
+// finding are accepted. No line at all: nothing is wrong. One line that cannot be read makes all of it unreadable.
+std::expected<Receipt, Issue> parseFeedback(std::string_view lines, std::string submission_id, const ReceiptLimits& limits = {});
 // Receivers count rows in the file, where upserts and deletes of a table are numbered apart; a ledger counts
 // them in the order in which it gave them out. `next` names the rows of the submission once more in that
 // order (table and whether it is a delete; false at the end), and each RowOutcome that has a row number gets

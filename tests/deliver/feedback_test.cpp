@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "deliver/receipts.h"
+
 namespace tributary::deliver {
 namespace {
 
@@ -51,6 +53,44 @@ TEST(Feedback, WhatIsWrittenIsReadBack) {
                           R"({"FailureType":"record","Status":"error","Category":"Blank","RecordIndex":"x"})"}) {
     EXPECT_FALSE(parseFinding(bad)) << bad;
   }
+}
+
+TEST(Feedback, LinesAsAReceipt) {
+  std::string lines;
+  appendFinding(lines, finding());
+  Finding warning = finding();
+  warning.informational = true;
+  warning.record_index = 0;
+  appendFinding(lines, warning);
+  const auto rows = parseFeedback(lines + "\n", "12-abc");
+  ASSERT_TRUE(rows) << rows.error().text;
+  EXPECT_EQ(rows->layer, Receipt::Layer::kRows);
+  EXPECT_EQ(rows->submission_id, "12-abc");
+  ASSERT_EQ(rows->rows.size(), 2U);
+  EXPECT_TRUE(rows->rows[0].rejected);
+  EXPECT_EQ(rows->rows[0].table, "T001");
+  EXPECT_EQ(rows->rows[0].row_number, 7U);
+  EXPECT_EQ(rows->rows[0].code, "L1");
+  EXPECT_EQ(rows->rows[0].text.find("31/12"), std::string::npos) << "the value stays out";
+  EXPECT_FALSE(rows->rows[1].rejected);
+  EXPECT_EQ(rows->rows[1].row_key, "P\"1");
+
+  Finding file = finding();
+  file.failure = Finding::Failure::kSubmission;
+  std::string refused = lines;
+  appendFinding(refused, file);
+  const auto rejected = parseFeedback(refused, "12-abc");
+  ASSERT_TRUE(rejected);
+  EXPECT_EQ(rejected->layer, Receipt::Layer::kFileRejected);
+  ASSERT_EQ(rejected->diagnostics.size(), 1U);
+  EXPECT_EQ(rejected->diagnostics[0].rule, "L1");
+
+  EXPECT_TRUE(parseFeedback("", "12-abc")->rows.empty());
+  Finding nobody = finding();
+  nobody.entity.clear();
+  appendFinding(lines, nobody);
+  EXPECT_EQ(parseFeedback(lines, "12-abc").error().text, "line 3: it names no record: Entity with RecordIndex or Key is wanted");
+  EXPECT_FALSE(parseFeedback("{\"cut", "12-abc"));
 }
 
 }  // namespace

@@ -556,6 +556,28 @@ def provider_rows_after_kills(binary, checks):
         world.close()
 
 
+def national_feedback(binary, checks):
+    """A receiver answers a file in the shape of the Data Validation Engine: two rows are rejected, one has a remark, the others are accepted."""
+    world = World(binary, patients=10, source="search", destination="folder", linger="60s", destination_extra="expect_receipts = true\npoll = \"100ms\"\n")
+    try:
+        gateway = world.start_gateway("--until-drained")
+        out = world.folder / "out"
+        checks.check(wait_for(lambda: list(out.glob("*.zip")), 60), "national feedback: no file was delivered")
+        file = next(out.glob("*.zip"))
+        finding = {"Entity": "CYP601MedicalHistory", "Key": None, "FailureType": "record", "Status": "error", "ErrorType": "x", "ErrorLocation": None, "ErrorMessage": "no",
+                   "ErrorCode": "D1", "ReportingField": None, "RecordIndex": 1, "Value": None, "Category": "Bad value"}
+        lines = [finding, dict(finding, RecordIndex=2), dict(finding, RecordIndex=3, Status="informational")]
+        part = out / "receipts" / ".part"
+        part.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        part.rename(out / "receipts" / (file.stem + ".feedback.jsonl"))
+        account, _ = gateway.communicate(timeout=60)
+        counts = closing(account)
+        checks.equal((counts.get("rejected"), counts.get("accepted")), (2, counts["rows"] - 2), f"national feedback: {counts}")
+        checks.equal([path.name for path in (out / "receipts" / "done").iterdir()], [file.stem + ".feedback.jsonl"], "national feedback: done")
+    finally:
+        world.close()
+
+
 def month_kills(binary, checks):
     """Killed at each step of a month, of a day, and of leaving rows out: afterwards everything goes once."""
     first, _ = last_month()
@@ -692,7 +714,7 @@ def mappings_explained(binary, checks):
         world.close()
 
 
-SCENARIOS = [search_to_mesh, both_formats, forms, hints_and_deletes, push_and_health, bad_input, huge_input, national_faults, daily_window, month_end,
+SCENARIOS = [search_to_mesh, both_formats, forms, national_feedback, hints_and_deletes, push_and_health, bad_input, huge_input, national_faults, daily_window, month_end,
              month_kills, provider_rows, provider_rows_of_an_older_journal, provider_rows_after_kills, virtual_wards, commands_say_no,
              mappings_explained]
 

@@ -17,6 +17,16 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kReceiptSuffix = ".receipt.json";
+constexpr std::string_view kFeedbackSuffix = ".feedback.jsonl";  // behind the submission's id
+
+bool isAnswer(std::string_view name) {
+  return !name.starts_with('.') && (name.ends_with(kReceiptSuffix) || name.ends_with(kFeedbackSuffix));
+}
+
+std::expected<Receipt, Issue> parseAnswer(std::string_view name, std::string_view text, const ReceiptLimits& limits) {
+  if (!name.ends_with(kFeedbackSuffix)) return parseReceipt(text, limits);
+  return parseFeedback(text, std::string(name.substr(0, name.size() - kFeedbackSuffix.size())), limits);
+}
 
 SubmitOutcome outcome(SubmitVerdict verdict, std::string reason, std::string transport_id = {}) {
   SubmitOutcome out;
@@ -110,7 +120,7 @@ Result<PollReport> FolderDestination::poll(const ReceiptSink& sink) {
   std::error_code error;
   for (fs::directory_iterator it(options_.receipts, error), end; !error && it != end; it.increment(error)) {
     const std::string name = it->path().filename().string();
-    if (name.starts_with('.') || !name.ends_with(kReceiptSuffix)) continue;
+    if (!isAnswer(name)) continue;
     if (std::error_code kind; it->is_regular_file(kind)) found.push_back(it->path());
   }
   if (error) {
@@ -128,7 +138,7 @@ Result<PollReport> FolderDestination::poll(const ReceiptSink& sink) {
     if (!text && text.error().code == ErrorCode::kNotFound) continue;  // another poll took it
     if (!text && text.error().code != ErrorCode::kLimit) return std::unexpected(std::move(text).error());
     std::expected<Receipt, Issue> receipt =
-        text ? parseReceipt(*text, options_.receipt_limits)
+        text ? parseAnswer(path.filename().string(), *text, options_.receipt_limits)
              : std::unexpected(
                    Issue{.rule = "receipt-size", .path = {}, .text = "larger than allowed", .remedy = {}});
     const bool readable = receipt.has_value();
