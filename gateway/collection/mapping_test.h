@@ -37,9 +37,10 @@ struct CaseResult {
 // How far the tests came: not at all, by rows written down for it, or all the way from FHIR.
 enum class Reached : std::uint8_t { kNo, kByRows, kByResources };
 
-struct MapEntry {
+// An entry of a ConceptMap that a test may reach.
+struct TestedEntry {
   std::string map, system, code;  // canonical of the ConceptMap; empty system: the group names none
-  auto operator<=>(const MapEntry&) const = default;
+  auto operator<=>(const TestedEntry&) const = default;
 };
 
 struct MappingCoverage {
@@ -48,7 +49,7 @@ struct MappingCoverage {
   std::map<std::pair<std::string, std::string>, bool> expressions;
   std::map<std::string, Reached>
       rules;  // by id: whether a test broke it; rules of fields that are not sent stay out
-  std::map<MapEntry, bool>
+  std::map<TestedEntry, bool>
       entries;  // of the collection's ConceptMaps, and whether a test was translated by it
   std::size_t reached() const;
   std::size_t broken(Reached at_least = Reached::kByRows) const;

@@ -74,7 +74,7 @@ class LaneTest : public testing::Test {
     config.name = "out";
     config.folder = folder_ / "out";
     config.mode = mode;
-    config.format = DeliveryFormat::kNdjson;
+    config.format = deliver::FileForm::kNdjson;
     config.at = at;
     config.late_days = late_days;
     config.linger = Duration{0};
@@ -127,7 +127,7 @@ class LaneTest : public testing::Test {
     std::vector<store::ResourceOutcomeEntry> outcomes;
     std::deque<std::string> texts;
     ASSERT_TRUE(store_->loadSubject(leases->front(), 1 << 20, [&](const store::StoredResource& one) {
-      outcomes.push_back({{}, texts.emplace_back(one.type), texts.emplace_back(one.id), one.seq, store::ResourceOutcome::kDelivered, {}, {}});
+      outcomes.push_back({texts.emplace_back(one.type), texts.emplace_back(one.id), one.seq, store::ResourceOutcome::kDelivered, {}, {}});
       return true;
     }));
     std::vector<store::ProjectedRow> projected;
@@ -355,7 +355,7 @@ TEST_F(LaneTest, TheFileOfAMonthIsWrittenWithoutSendingIt) {
   give("1", patient("p1", "9990000018", "2026-09-20", {"2026-09-21", "2026-10-01"}));
   DestinationConfig config;
   config.name = "out";
-  config.format = DeliveryFormat::kNdjson;
+  config.format = deliver::FileForm::kNdjson;
   std::filesystem::create_directories(folder_ / "dry");
   const auto file = writeMonthFile(*store_, csds(), config, "2026-09", clock_.now(), "2026-10-05T09:00:00", folder_ / "dry");
   ASSERT_TRUE(file) << file.error().text;

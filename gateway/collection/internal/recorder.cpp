@@ -19,10 +19,10 @@ Result<std::vector<terminology::Translation>> RecordingTerminology::translate(
   return out;
 }
 
-void RecordingTerminology::mark(std::map<MapEntry, bool>& entries) const {
+void RecordingTerminology::mark(std::map<TestedEntry, bool>& entries) const {
   const std::lock_guard lock(mutex_);
   // A group without source takes any system, and a `code` element names none.
-  for (const MapEntry& met : met_) {
+  for (const TestedEntry& met : met_) {
     for (auto& [entry, reached] : entries) {
       reached = reached || (entry.map == met.map && entry.code == met.code &&
                             (entry.system.empty() || met.system.empty() || entry.system == met.system));
@@ -30,8 +30,8 @@ void RecordingTerminology::mark(std::map<MapEntry, bool>& entries) const {
   }
 }
 
-std::map<MapEntry, bool> mapEntries(const std::filesystem::path& folder, std::vector<Issue>& issues) {
-  std::map<MapEntry, bool> out;
+std::map<TestedEntry, bool> mapEntries(const std::filesystem::path& folder, std::vector<Issue>& issues) {
+  std::map<TestedEntry, bool> out;
   Reporter reporter(issues);
   std::error_code code;
   for (const auto& file : std::filesystem::directory_iterator(folder, code)) {

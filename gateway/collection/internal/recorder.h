@@ -38,15 +38,15 @@ class RecordingTerminology final : public terminology::Terminology {
   }
 
   // Marks the entries that a translation went by.
-  void mark(std::map<MapEntry, bool>& entries) const;
+  void mark(std::map<TestedEntry, bool>& entries) const;
 
  private:
   std::shared_ptr<const Terminology> inner_;
   mutable std::mutex mutex_;
-  mutable std::set<MapEntry> met_;  // the coding that was asked for, under the map's canonical
+  mutable std::set<TestedEntry> met_;  // the coding that was asked for, under the map's canonical
 };
 
 // The entries of the ConceptMaps in a folder, none reached.
-std::map<MapEntry, bool> mapEntries(const std::filesystem::path& folder, std::vector<Issue>& issues);
+std::map<TestedEntry, bool> mapEntries(const std::filesystem::path& folder, std::vector<Issue>& issues);
 
 }  // namespace tributary::collection
