@@ -86,22 +86,26 @@ void printSummary(const collection::MappingReport& report) {
               report.failed());
 }
 
-// The number of failed cases.
-std::size_t runOne(const std::filesystem::path& folder, const TestOptions& options, std::string& json) {
+struct Counts {
+  std::size_t passed = 0, failed = 0;
+};
+
+void runOne(const std::filesystem::path& folder, const TestOptions& options, Counts& counts, std::string& json) {
   const CollectionTerms terms = requireTerms(folder);
   std::vector<Issue> issues;
   const auto report =
       collection::runMappingTests({folder, {}, terms.definitions, terms.terminology}, issues, options.accept);
   printCollectionIssues(issues);
   if (!report) failWith(report.error(), kExitUsage);
+  counts.failed += report->failed();
+  counts.passed += report->cases.size() - report->failed();
   if (options.json) {
     json += (json.empty() ? "" : ",\n") + mappingReportJson(*report);
-    return report->failed();
+    return;
   }
   printCases(*report, options.verbose);
   if (options.verbose) printUnreached(report->coverage);
   printSummary(*report);
-  return report->failed();
 }
 
 // Runs again whenever a file of the collections, or of their profiles, changes.
@@ -129,15 +133,19 @@ void test(const TestOptions& options) {
   const auto folder =
       options.folder.empty() ? shareFolder("fhir-mappings") : std::filesystem::path(options.folder);
   const auto run = [&] {
-    std::size_t failed = 0;
+    Counts counts;
     const auto collections = collectionsBelow(folder);
     if (collections.empty())
       failWith(fail(ErrorCode::kNotFound, "there is no collection below " + folder.string()).error(),
                kExitUsage);
     std::string json;
-    for (const auto& collection : collections) failed += runOne(collection, options, json);
-    if (options.json) std::printf("[%s]\n", json.c_str());
-    return failed;
+    for (const auto& collection : collections) runOne(collection, options, counts, json);
+    if (options.json) {
+      std::printf("[%s]\n", json.c_str());
+    } else if (collections.size() > 1) {
+      std::printf("%zu passed, %zu failed\n", counts.passed, counts.failed);
+    }
+    return counts.failed;
   };
   std::size_t failed = 0;
   if (!options.watch) {
