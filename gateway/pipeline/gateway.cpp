@@ -8,16 +8,13 @@
 #include "deliver/file/folder_destination.h"
 #include "deliver/mesh/mesh_destination.h"
 #include "pipeline/forms.h"
+#include "pipeline/travel_id.h"
 #include "pipeline/mesh_options.h"
 #include "store/sqlite/sqlite_store.h"
 #include "terminology/terminology.h"
 
 namespace tributary::pipeline {
 namespace {
-
-bool isNumber(std::string_view text) {  // and fits in 64 bits
-  return !text.empty() && text.size() <= 18 && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
 
 net::ServerResponse jsonResponse(std::string body, int status = 200) { return net::ServerResponse::json(status, std::move(body)); }
 
@@ -223,39 +220,6 @@ Result<void> Gateway::addDestination(const DestinationConfig& destination) {
 
 bool Gateway::takesWork() const { return ready_.load(); }
 
-// What an operator asks for is on record before it is done.
-bool Gateway::recordAction(const net::ServerRequest& request, std::string_view action, std::string_view target) {
-  const store::AuditEntry entry{"admin, from " + request.peer_address, std::string(action), std::string(target), {}};
-  const auto written = store_->audit({&entry, 1});
-  if (!written) log_.error("audit-failed", written.error().text);
-  return written.has_value();
-}
-
-Result<std::uint64_t> Gateway::requeueRejected(const std::string& destination, const std::string& rule) {
-  constexpr std::size_t kBatch = 1000;
-  store::RowFilter filter;
-  filter.destination = destination;
-  filter.state = store::RowState::kRejected;
-  std::uint64_t moved = 0, after = 0;
-  for (;;) {
-    std::vector<store::RowKey> keys;
-    std::size_t seen = 0;
-    TRY_ASSIGN([[maybe_unused]] const std::uint64_t read, store_->readRows(filter, after, kBatch, [&](const store::LedgerRow& row) {
-                 after = row.id;
-                 ++seen;
-                 for (const store::RowDelivery& delivery : row.deliveries) {
-                   if (delivery.destination == destination && (rule.empty() || delivery.rule == rule)) keys.push_back({row.collection, row.table, row.key});
-                 }
-                 return true;
-               }));
-    if (!keys.empty()) {
-      TRY_ASSIGN(const std::uint64_t batch, store_->requeueRows(destination, keys));
-      moved += batch;
-    }
-    if (seen < kBatch) return moved;
-  }
-}
-
 void Gateway::addAdminRoutes(net::Router& router) {
   using net::Method;
   router.add(Method::kGet, "/healthz", [](const net::ServerRequest&) { return net::ServerResponse::text(200, "ok\n"); });
@@ -268,29 +232,6 @@ void Gateway::addAdminRoutes(net::Router& router) {
     return response;
   });
   router.add(Method::kGet, "/status", [this](const net::ServerRequest&) { return jsonResponse(statusJson(status())); });
-  // A refused or given-up submission: its rows go back to pending once a person has mended the cause.
-  router.add(Method::kPost, "/submissions/{id}/requeue", [this](const net::ServerRequest& request) {
-    const std::string id(request.parameter("id"));
-    if (!isNumber(id)) return jsonResponse("{\"error\":\"that is no submission number\"}", 400);
-    if (!recordAction(request, "requeue-submission", id)) return jsonResponse("{\"error\":\"the store cannot be written now\"}", 503);
-    auto rows = store_->requeueSubmission(std::stoull(id), "requeued by an operator");
-    if (!rows) return jsonResponse("{\"error\":\"the submission cannot be requeued: it is unknown, or its answers are there\"}", 409);
-    return jsonResponse("{\"rows\":" + std::to_string(*rows) + "}");
-  });
-  // Rows that the receiver rejected one by one, of one rule or of all, once it has corrected itself.
-  router.add(Method::kPost, "/destinations/{name}/requeue", [this](const net::ServerRequest& request) {
-    const std::string name(request.parameter("name")), rule(request.queryParameter("rule"));
-    const auto known = [&](const DestinationConfig& destination) { return destination.name == name; };
-    if (std::none_of(config_.destinations.begin(), config_.destinations.end(), known)) {
-      return jsonResponse("{\"error\":\"there is no destination of this name\"}", 404);
-    }
-    if (!recordAction(request, "requeue-rows", rule.empty() ? name : name + " " + rule)) {
-      return jsonResponse("{\"error\":\"the store cannot be written now\"}", 503);
-    }
-    auto rows = requeueRejected(name, rule);
-    if (!rows) return jsonResponse("{\"error\":\"the store cannot be written now; send it again\"}", 503);
-    return jsonResponse("{\"rows\":" + std::to_string(*rows) + "}");
-  });
   // Oldest first, 500 at a time: ?after=ID for those that follow.
   router.add(Method::kGet, "/refused", [this](const net::ServerRequest& request) {
     const std::string_view after = request.queryParameter("after");

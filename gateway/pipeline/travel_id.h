@@ -21,6 +21,11 @@ inline std::optional<std::uint64_t> submissionNumber(std::string_view travel_id)
   return number;
 }
 
+// Digits alone, and no more than fit in 64 bits: what an admin route takes as an id.
+inline bool isNumber(std::string_view text) {
+  return !text.empty() && text.size() <= 18 && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 // States of submissions that have not left yet, and of those that wait for an answer.
 inline const std::vector<store::SubmissionState> kUnderWay = {store::SubmissionState::kAssembling, store::SubmissionState::kReady,
                                                               store::SubmissionState::kSending};
