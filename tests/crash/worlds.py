@@ -1,10 +1,12 @@
 """The two worlds that the crash test kills a gateway in. Between them a gateway comes to every fault point."""
 import csv
+import datetime
 import hashlib
 import io
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -67,6 +69,10 @@ class Side:
         return False
 
 
+# The caseload stands on one day in both runs, also when midnight comes in between.
+TODAY = ("--day", datetime.date.today().isoformat())
+
+
 class Pulled(Side):
     """Search with subscriptions, and a watched folder; MESH in small chunks."""
 
@@ -76,8 +82,8 @@ class Pulled(Side):
 
     def __init__(self, binary, parts):
         patients = max(40, parts)
-        super().__init__(World(binary, patients=patients, seed=3, source="files+search", source_extra="subscribe = true\n",
-                               destination_extra="chunk_bytes = 3000\n"))
+        super().__init__(World(binary, patients=patients, seed=3, simulator_args=TODAY, source="files+search",
+                               source_extra="subscribe = true\n", destination_extra="chunk_bytes = 3000\n"))
         lines = []
         for file in caseload(binary, self.world.folder / "synth", patients, 7, "ndjson"):
             # Other patients than the server's: two sources that hold the same person are another matter.
@@ -124,7 +130,7 @@ class Pulled(Side):
 
     def calm(self, binary):
         """The same input, the changes at the source made beforehand, without a single kill: (world, account, code)."""
-        world = World(binary, patients=max(40, len(self.parts)), seed=3, source="files+search")
+        world = World(binary, patients=max(40, len(self.parts)), seed=3, simulator_args=TODAY, source="files+search")
         for number, text in enumerate(self.parts):
             world.drop_file(f"part-{number:04}.ndjson", text)
         for changed in self.edits:
@@ -256,18 +262,28 @@ class Pusher(threading.Thread):
         self.join()
 
 
+ROWS_AGAIN = ("store.requeue_rows.before_commit", "pipeline.requeue_rows.before")
+
+
 class Pushed(Side):
     """Push by a client that does not give up; a folder whose receiver answers, now and then with a refusal."""
 
     title = "push to a folder"
-    own = ("ingest.push.", "deliver.folder.", "store.requeue", "store.audit.", "store.mark_dirty.", "store.migrate.")
+    own = ("ingest.push.", "deliver.folder.", "pipeline.requeue_rows.", "store.requeue", "store.audit.", "store.mark_dirty.", "store.migrate.",
+           "store.place.")
 
     def __init__(self, binary, parts):
         super().__init__(self._world(binary))
         files = caseload(binary, self.world.folder / "synth", max(20, parts), 11, "bundle")
         # What others refer to first, then patient by patient: no row is delivered before it is whole.
         self.bundles = [next(f for f in files if f.name == "shared.json").read_text()] + [f.read_text() for f in files if f.name != "shared.json"]
-        self.mapping = 0
+        self.mapping, self.staff = 0, True
+        repository = pathlib.Path(__file__).resolve().parent.parent.parent
+        for part in ("fhir-mappings", "profiles"):
+            shutil.copytree(repository / part, self.world.folder / part)
+        self.manifest = self.world.folder / "fhir-mappings/csds/1.6/collection.json"
+        self.shipped = self.manifest.read_text()
+        self.world.config.write_text(self.world.config.read_text().replace("[collection]", '[collection]\nmappings = "fhir-mappings"'))
         self.receiver, self.pusher = self._helpers(self.world)
 
     @staticmethod
@@ -293,15 +309,17 @@ class Pushed(Side):
             self.mapping += 1
             text = re.sub(r'primary_system = ".*"', f'primary_system = "Tributary test {self.mapping}"', self.world.config.read_text())
             self.world.config.write_text(text)
+        if point == "store.place.before_commit":  # staff have subjects of their own no more, or again
+            self.have_staff(not self.staff)
         if point == "store.requeue.before_commit":
             self.receiver.refuse_next = True
-        if point == "store.requeue_rows.before_commit":
+        if point in ROWS_AGAIN:
             self.receiver.reject_next = True
 
     def meanwhile(self, gateway, point):
-        if point is None or not point.startswith(("store.requeue", "store.audit.")) or not self.ready(gateway):
+        if point is None or not point.startswith(("store.requeue", "store.audit.", "pipeline.requeue_rows.")) or not self.ready(gateway):
             return
-        if point == "store.requeue_rows.before_commit":
+        if point in ROWS_AGAIN:
             self.requeue_rows(gateway, 15)
         elif point == "store.requeue.before_commit":
             deadline = time.time() + 15
@@ -310,6 +328,14 @@ class Pushed(Side):
             self.requeue_files(gateway, 15)
         else:
             request(f"http://127.0.0.1:{self.world.admin_port}/destinations/national/requeue?rule=TEST1")
+
+    def have_staff(self, staff):
+        """Another collection, which has rows of staff or has none."""
+        self.staff = staff
+        collection = json.loads(self.shipped)
+        if not staff:
+            next(table for table in collection["tables"] if table["table"] == "CYP901StaffDetails")["sources"] = []
+        self.manifest.write_text(json.dumps(collection))
 
     def requeue_rows(self, gateway, seconds):
         moved = lambda status, text: status == 200 and json.loads(text)["rows"] > 0
@@ -327,6 +353,7 @@ class Pushed(Side):
         while self.fed < len(self.bundles):
             self.feed()
         self.receiver.refuse_next = self.receiver.reject_next = False
+        self.have_staff(True)
         gateway = self.world.start_gateway()
         deadline = time.time() + 300
         while time.time() < deadline:
