@@ -40,8 +40,8 @@ std::string coding(std::string_view system, std::string_view code) {
 }  // namespace
 
 CellExplainer::CellExplainer(const Collection& collection, const std::filesystem::path& folder, std::uint16_t table,
-                             std::uint16_t field, Locate locate)
-    : collection_(collection), table_(table), field_(field), locate_(std::move(locate)) {
+                             std::uint16_t field, Locate locate, Held held)
+    : collection_(collection), table_(table), field_(field), locate_(std::move(locate)), held_(std::move(held)) {
   if (auto maps = collection::readMapFiles(folder)) maps_ = std::move(*maps);
   for (std::size_t s = 0; s < collection.sources().size(); ++s) {
     const views::Column* const column = collection.sources()[s].table == table ? collection.column(s, field) : nullptr;
@@ -106,6 +106,9 @@ void CellExplainer::row(const collection::Row& row, std::span<const Attempt> att
   for (const Attempt& one : attempts) {
     const bool gave = !cell.empty() && one.source == giver && !one.value.empty();
     if (cell.empty() || gave) attempt(one, cell, gave);
+  }
+  for (std::size_t i = 0; held_ && lineage && i < lineage->size(); ++i) {
+    if ((*lineage)[i].field == field_) elements((*lineage)[i]);
   }
   if (cell.empty()) {
     for (const auto& [source, line] : lines_) {
@@ -220,10 +223,14 @@ void CellExplainer::stop(const Stop& stop, const Attempt& attempt) const {
   }
 }
 
-void CellExplainer::element(const fhir::Document& document, fhir::NodeIndex node) const {
-  std::printf("    %s  %s = %s\n", locate_(document, node).c_str(), collection::elementPath(document, node).c_str(),
-              document[node].kind < fhir::Kind::kArray ? std::string(document.scalar(node)).c_str()
-                                                       : content(document, node).c_str());
+void CellExplainer::elements(const collection::CellLineage& from) const {
+  for (const collection::LineageElement& element : from.elements) {
+    const fhir::Document* const document = held_(element.journal);
+    const fhir::NodeIndex node = document == nullptr ? fhir::kNoNode : collection::elementAt(*document, element.offset);
+    if (node == fhir::kNoNode) continue;
+    std::printf("    %s %s  %s = %s\n", element.condition ? "asked" : "read ", locate_(*document, node).c_str(),
+                collection::elementPath(*document, node).c_str(), content(*document, node).c_str());
+  }
 }
 
 void CellExplainer::issues(const collection::Row& row, const collection::Projection& projection) const {

@@ -8,6 +8,7 @@
 
 #include "collection/cell_watch.h"
 #include "collection/collection.h"
+#include "collection/lineage.h"
 #include "collection/mapping_files.h"
 
 namespace tributary::cli {
@@ -18,21 +19,25 @@ class CellExplainer {
   // Where an element stands, for people: "patient.json:12:7", "epr Encounter/1, journal 42, byte 310".
   using Locate = std::function<std::string(const fhir::Document&, fhir::NodeIndex)>;
 
+  // The resource that lineage names by this journal number; nullptr: not at hand.
+  using Held = std::function<const fhir::Document*(std::uint64_t)>;
+
+  // Without `held` the elements that a value was read from are not told (a ledger tells them itself).
   CellExplainer(const collection::Collection& collection, const std::filesystem::path& folder, std::uint16_t table,
-                std::uint16_t field, Locate locate);
+                std::uint16_t field, Locate locate, Held held = {});
 
   // What the field is, its rules, and the expressions that fill it.
   void head() const;
   // One row: the value, what each expression met, the translation, the rules that it broke.
   void row(const collection::Row& row, std::span<const collection::Attempt> attempts,
            const collection::Projection& projection) const;
-  // The elements that a cell was read from.
-  void element(const fhir::Document& document, fhir::NodeIndex node) const;
   // The expression of a source; false: the source does not fill the field.
   bool expression(std::size_t source, const char* indent) const;
 
  private:
   void rules() const;
+  // The elements that a cell was read from.
+  void elements(const collection::CellLineage& from) const;
   void attempt(const collection::Attempt& attempt, std::string_view cell, bool gave) const;
   void conversion(const views::Column& column, const std::string& value, std::string_view cell) const;
   void translations(const collection::Attempt& attempt, std::string_view cell) const;
@@ -43,6 +48,7 @@ class CellExplainer {
   const collection::Collection& collection_;
   std::uint16_t table_, field_;
   Locate locate_;
+  Held held_;
   std::vector<collection::MapFile> maps_;
   std::map<std::size_t, std::uint32_t> lines_;  // of the expressions, by source
 };

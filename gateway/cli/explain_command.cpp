@@ -96,6 +96,10 @@ void explainFiles(const ExplainOptions& options) {
                                   const auto position = document.position(node);
                                   return (found == held.end() ? std::string("?") : found->second->file) + ":" +
                                          std::to_string(position.line) + ":" + std::to_string(position.column);
+                                },
+                                [&](std::uint64_t journal) {
+                                  const BenchResource* const resource = bench->byJournal(journal);
+                                  return resource == nullptr ? nullptr : &resource->document;
                                 });
   explainer.head();
   if (header) return;

@@ -82,8 +82,8 @@ std::string elementPath(const fhir::Document& document, fhir::NodeIndex node) {
   return path;
 }
 
-std::string elementPathAt(const fhir::Document& document, std::uint32_t offset) {
-  if (document.empty()) return {};
+fhir::NodeIndex elementAt(const fhir::Document& document, std::uint32_t offset) {
+  if (document.empty()) return fhir::kNoNode;
   const std::uint64_t wanted =
       document.sourceOffset(document.root()) + offset - document[document.root()].offset;
   // Nodes stand in document order; among those at one place the deepest is the element meant.
@@ -91,6 +91,11 @@ std::string elementPathAt(const fhir::Document& document, std::uint32_t offset) 
   for (fhir::NodeIndex i = 0; i < document.nodes().size(); ++i) {
     if (document.sourceOffset(i) == wanted) found = i;
   }
+  return found;
+}
+
+std::string elementPathAt(const fhir::Document& document, std::uint32_t offset) {
+  const fhir::NodeIndex found = elementAt(document, offset);
   return found == fhir::kNoNode ? std::string() : elementPath(document, found);
 }
 

@@ -29,6 +29,9 @@ struct CellLineage {
 std::string encodeLineage(std::span<const CellLineage> cells);
 Result<std::vector<CellLineage>> decodeLineage(std::string_view bytes);
 
+// The node whose content starts at `offset` of the document's own text; kNoNode when there is none.
+fhir::NodeIndex elementAt(const fhir::Document& document, std::uint32_t offset);
+
 // "Encounter.location[1].physicalType.coding[0].code" of the node whose content starts at `offset` of the
 // document's own text; empty when there is none.
 std::string elementPathAt(const fhir::Document& document, std::uint32_t offset);
