@@ -81,11 +81,11 @@ class Pulled(Side):
     own = ("ingest.search.", "ingest.subscription.", "ingest.files.", "deliver.mesh.", "store.set_outcomes.")
 
     def __init__(self, binary, parts):
-        patients = max(40, parts)
-        super().__init__(World(binary, patients=patients, seed=3, simulator_args=TODAY, source="files+search",
+        self.patients = max(40, parts)
+        super().__init__(World(binary, patients=self.patients, seed=3, simulator_args=TODAY, source="files+search",
                                source_extra="subscribe = true\n", destination_extra="chunk_bytes = 3000\n"))
         lines = []
-        for file in caseload(binary, self.world.folder / "synth", patients, 7, "ndjson"):
+        for file in caseload(binary, self.world.folder / "synth", self.patients, 7, "ndjson"):
             # Other patients than the server's: two sources that hold the same person are another matter.
             lines += re.sub(r"\b([pLSCAPG])0(\d{6})", r"\g<1>5\2", file.read_text()).splitlines()
         size = -(-len(lines) // parts)
@@ -130,7 +130,7 @@ class Pulled(Side):
 
     def calm(self, binary):
         """The same input, the changes at the source made beforehand, without a single kill: (world, account, code)."""
-        world = World(binary, patients=max(40, len(self.parts)), seed=3, simulator_args=TODAY, source="files+search")
+        world = World(binary, patients=self.patients, seed=3, simulator_args=TODAY, source="files+search")
         for number, text in enumerate(self.parts):
             world.drop_file(f"part-{number:04}.ndjson", text)
         for changed in self.edits:
