@@ -1,23 +1,40 @@
 #include "cli/collection_bench.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <cstdio>
 
+#include "base/file.h"
 #include "collection/aggregations.h"
 #include "collection/mapping_test.h"
 
 namespace tributary::cli {
 
 std::filesystem::path collectionFolder(const CollectionInput& input) {
-  return (input.mappings.empty() ? shareFolder("fhir-mappings") : std::filesystem::path(input.mappings)) /
-         input.collection;
+  const auto mappings = input.mappings.empty() ? shareFolder("fhir-mappings") : std::filesystem::path(input.mappings);
+  if (!input.collection.empty()) return mappings / input.collection;
+  auto named = readFile(mappings / "default");
+  if (!named) failWith(fail(ErrorCode::kInvalidArgument, "name the collection with --collection: there is no file " + (mappings / "default").string()).error(), kExitUsage);
+  named->erase(std::remove_if(named->begin(), named->end(), [](unsigned char c) { return std::isspace(c) != 0; }), named->end());
+  return mappings / *named;
+}
+
+std::vector<std::filesystem::path> collectionsBelow(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> out;
+  std::error_code code;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, code)) {
+    if (entry.path().filename() == "collection.json") out.push_back(entry.path().parent_path());
+  }
+  std::sort(out.begin(), out.end());
+  return out;
 }
 
 void addCollectionOptions(CLI::App& command, CollectionInput& input, bool files_required) {
   command.add_option("files", input.files, "FHIR resources: JSON, NDJSON (also .gz), or folders of them")
       ->required(files_required);
-  command.add_option("--collection", input.collection, "folder of the mappings")->capture_default_str();
+  command.add_option("--collection", input.collection, "folder of the mappings; default: the one that the file `default` beside them names");
   command.add_option("--mappings", input.mappings, "folder that holds collections; default: the shipped one");
   command.add_option("--set", input.settings,
                      "a setting of the collection, NAME=VALUE; default: those of its tests");

@@ -12,13 +12,15 @@ namespace tributary::cli {
 // What map, explain and coverage are told: files, a collection and its settings.
 struct CollectionInput {
   std::vector<std::string> files;
-  std::string collection = "csds/1.6";
+  std::string collection;             // "set/version"; empty: the one that the file `default` beside them names
   std::string mappings;               // folder that holds collections; empty: the shipped one
   std::vector<std::string> settings;  // name=value
 };
 
 void addCollectionOptions(CLI::App& command, CollectionInput& input, bool files_required = true);
 std::filesystem::path collectionFolder(const CollectionInput& input);
+// The folders with a collection.json below a folder, in order of their names.
+std::vector<std::filesystem::path> collectionsBelow(const std::filesystem::path& folder);
 // Prints what is wrong with the collection, and ends the command when it cannot be used.
 std::shared_ptr<const collection::Collection> requireCollection(const CollectionInput& input);
 // Definitions, and the terminology with the collection's own maps and code lists laid over it.

@@ -24,16 +24,6 @@ struct Options {
 
 using Pages = std::map<std::filesystem::path, std::string>;  // by path below the reference folder
 
-std::vector<std::filesystem::path> collectionsBelow(const std::filesystem::path& folder) {
-  std::vector<std::filesystem::path> out;
-  std::error_code code;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, code)) {
-    if (entry.path().filename() == "collection.json") out.push_back(entry.path().parent_path());
-  }
-  std::sort(out.begin(), out.end());
-  return out;
-}
-
 void addCollection(const std::filesystem::path& folder, Pages& pages) {
   const auto settings = collection::mappingTestSettings(folder / "tests");
   if (!settings) failWith(settings.error(), kExitUsage);

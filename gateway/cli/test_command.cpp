@@ -21,16 +21,6 @@ struct TestOptions {
   bool accept = false, watch = false, verbose = false, json = false;
 };
 
-std::vector<std::filesystem::path> collectionsBelow(const std::filesystem::path& folder) {
-  std::vector<std::filesystem::path> out;
-  std::error_code code;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, code)) {
-    if (entry.path().filename() == "collection.json") out.push_back(entry.path().parent_path());
-  }
-  std::sort(out.begin(), out.end());
-  return out;
-}
-
 // What stands below the folders, for --watch: any file that is written, added or removed changes it.
 std::size_t stateOf(const std::vector<std::filesystem::path>& folders) {
   std::size_t out = 0;

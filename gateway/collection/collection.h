@@ -53,8 +53,8 @@ struct Field {
 
 // A table in submission order.
 struct Table {
-  std::string code;  // "CYP101"
-  std::string name;  // "CYP101Referral"
+  std::string code;  // "T101"
+  std::string name;  // "T101Referral"
   std::string title;
   Scope scope = Scope::kPatient;
   std::vector<Field> fields;       // in order, unsent ones included
@@ -77,7 +77,7 @@ struct Rule {
 
 // One source of a table: a ViewDefinition.
 struct Source {
-  std::string name;  // "CYP101Referral-EpisodeOfCare"
+  std::string name;  // "T101Referral-EpisodeOfCare"
   std::string file;
   std::string resource;  // type it reads
   std::uint16_t table = 0;
