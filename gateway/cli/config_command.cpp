@@ -24,8 +24,8 @@ void printIssues(const std::string& path, const std::vector<Issue>& issues) {
 
 }  // namespace
 
-pipeline::Config requireConfig(const std::string& path) {
-  pipeline::ConfigResult result = pipeline::loadConfig(path);
+pipeline::Config requireConfig(const std::string& path, bool secrets) {
+  pipeline::ConfigResult result = pipeline::loadConfig(path, secrets);
   printIssues(path, result.issues);
   if (!result.config) giveUp(path, result.issues.size());
   return std::move(*result.config);
@@ -38,7 +38,7 @@ void addConfigCommand(CLI::App& root) {
   CLI::App* check = config->add_subcommand("check", "Check a configuration file; all errors at once");
   check->add_option("file", *path, "Configuration file (TOML)")->required();
   check->callback([path] {
-    const pipeline::Config loaded = requireConfig(*path);
+    const pipeline::Config loaded = requireConfig(*path, true);
     if (const auto issues = pipeline::checkConfig(loaded, {definitionsPath(), shareFolder("fhir-mappings")}); !issues.empty()) {
       printIssues(*path, issues);
       giveUp(*path, issues.size());

@@ -13,6 +13,7 @@ namespace tributary::cli {
 void addConfigCommand(CLI::App& root);
 
 // The configuration, or every error printed as file:line:column and the end of the command.
-pipeline::Config requireConfig(const std::string& path);
+// `secrets`: as loadConfig; what only looks at a gateway does without.
+pipeline::Config requireConfig(const std::string& path, bool secrets = false);
 
 }  // namespace tributary::cli

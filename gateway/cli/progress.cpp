@@ -1,8 +1,11 @@
 #include "cli/progress.h"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <vector>
 
@@ -15,7 +18,61 @@ std::string grouped(std::uint64_t n) {  // 1234567 → 1,234,567
   return text;
 }
 
+// The first `width` characters. A line that wraps would make the next drawing begin too low.
+std::string cut(const std::string& line, std::size_t width) {
+  std::size_t at = 0;
+  for (std::size_t seen = 0; at < line.size(); ++at) {
+    const bool begins = (static_cast<unsigned char>(line[at]) & 0xC0) != 0x80;
+    if (begins && seen++ == width) break;
+  }
+  return line.substr(0, at);
+}
+
+winsize terminalSize() {
+  winsize size{};
+  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) size.ws_col = 80, size.ws_row = 24;
+  return size;
+}
+
 }  // namespace
+
+// At most a twentieth of the time goes into counting.
+void Progress::count(Instant now) {
+  if (now < next_count_) return;
+  const auto begin = std::chrono::steady_clock::now();
+  if (auto counted = gateway_.reconcile()) account_ = std::move(*counted);
+  const auto cost = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - begin);
+  next_count_ = now + std::max<Duration>(Duration{1000}, 20 * cost);
+}
+
+// Rows by table, side by side, and the most frequent reasons of quarantine; as much as the terminal holds.
+void Progress::addAccount(std::vector<std::string>& lines, std::size_t width, std::size_t height) const {
+  if (!account_) return;
+  constexpr std::size_t kColumn = 38, kReasons = 5;
+  std::vector<std::pair<std::string, std::uint64_t>> reasons(account_->quarantined_by_rule.begin(), account_->quarantined_by_rule.end());
+  std::stable_sort(reasons.begin(), reasons.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  if (reasons.size() > kReasons) reasons.resize(kReasons);
+  const std::size_t for_reasons = reasons.empty() ? 0 : reasons.size() + 1;
+  const std::size_t across = std::max<std::size_t>(1, (width - 2) / kColumn);
+  std::string line;
+  std::size_t in_line = 0;
+  for (const auto& [name, rows] : account_->rows_by_table) {
+    if (in_line == 0 && lines.size() + for_reasons + 1 >= height) break;
+    line += fmt::format("  {:<26} {:>9}", name.substr(name.rfind('/') + 1), grouped(rows));
+    if (++in_line < across) continue;
+    lines.push_back(std::move(line));
+    line.clear();
+    in_line = 0;
+  }
+  if (!line.empty()) lines.push_back(std::move(line));
+  if (reasons.empty() || lines.size() + 2 > height) return;
+  lines.push_back(fmt::format("  in quarantine {} rows", grouped(account_->quarantined_rows)));
+  for (const auto& [rule, rows] : reasons) {
+    if (lines.size() + 1 >= height) return;
+    const auto text = account_->rule_texts.find(rule);
+    lines.push_back(fmt::format("  {:>11}  {}{}", grouped(rows), rule, text == account_->rule_texts.end() ? "" : ": " + text->second));
+  }
+}
 
 void Progress::draw(bool last) {
   const pipeline::GatewayStatus s = gateway_.status();
@@ -43,22 +100,27 @@ void Progress::draw(bool last) {
                  grouped(static_cast<std::uint64_t>(rate_)).c_str());
     return;
   }
+  count(now);
+  const winsize size = terminalSize();
   std::vector<std::string> lines;
   lines.push_back(fmt::format("{}  ·  {}", s.collection_title.empty() ? s.collection : s.collection_title, s.collection));
   for (const auto& source : s.sources) {
     lines.push_back(fmt::format("  source      {:<12} {:>12} received  {:>9} known already  {}", source.name, grouped(source.counts.received()),
                                 grouped(source.counts.duplicates), source.healthy ? source.doing : "! " + source.last_error));
   }
-  lines.push_back(fmt::format("  projection  {:<12} {:>12} rows      {:>9} quarantined    {} subjects waiting", "", grouped(s.changed_rows),
-                              grouped(s.quarantined), grouped(s.store.dirty_subjects)));
+  lines.push_back(fmt::format("  projection  {:<12} {:>12} rows      {:>9} quarantined    {} subjects waiting", "",
+                              grouped(account_ ? account_->rows : s.changed_rows), grouped(account_ ? account_->quarantined_rows : s.quarantined),
+                              grouped(s.store.dirty_subjects)));
   for (const auto& lane : s.lanes) {
     lines.push_back(fmt::format("  destination {:<12} {:>12} accepted  {:>9} rejected       {}", lane.name, grouped(lane.rows_accepted),
                                 grouped(lane.rows_rejected), lane.healthy ? lane.doing : "! " + lane.last_error));
   }
   lines.push_back(fmt::format("  {} resources a second, {} submissions, store {} MB", grouped(static_cast<std::uint64_t>(rate_)),
                               grouped(submissions), s.store.file_bytes / 1'000'000));
+  addAccount(lines, size.ws_col, size.ws_row);
   if (lines_ > 0) std::fprintf(stderr, "\x1b[%dA", lines_);
-  for (const std::string& line : lines) std::fprintf(stderr, "\x1b[2K%s\n", line.substr(0, 160).c_str());
+  for (const std::string& line : lines) std::fprintf(stderr, "\x1b[2K%s\n", cut(line, size.ws_col - 1U).c_str());
+  std::fputs("\x1b[J", stderr);  // what was longer the last time
   lines_ = static_cast<int>(lines.size());
 }
 

@@ -1,5 +1,7 @@
 #pragma once
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "pipeline/gateway.h"
 
@@ -12,6 +14,9 @@ class Progress {
   void draw(bool last = false);
 
  private:
+  void count(Instant now);
+  void addAccount(std::vector<std::string>& lines, std::size_t width, std::size_t height) const;
+
   pipeline::Gateway& gateway_;
   bool terminal_;
   int lines_ = 0;                 // drawn the last time
@@ -19,6 +24,8 @@ class Progress {
   Instant last_at_{};
   Instant last_line_{};
   double rate_ = 0;
+  std::optional<store::Reconciliation> account_;  // counted now and then: it reads the whole store
+  Instant next_count_{};
 };
 
 // The final account of a drained gateway: tables of rows and reasons on stdout. `kept`: pending rows that wait for their day or month, or

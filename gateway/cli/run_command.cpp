@@ -47,7 +47,7 @@ class Signals {
 void run(const Options& options) {
   Signals signals;  // before any thread starts
   static const SystemClock clock;
-  pipeline::Config config = requireConfig(options.config);
+  pipeline::Config config = requireConfig(options.config, true);
   config.journal_only = options.journal_only;
   auto gateway = pipeline::Gateway::create(std::move(config), {definitionsPath(), shareFolder("fhir-mappings"), accessTool()}, clock);
   if (!gateway) failWith(gateway.error());

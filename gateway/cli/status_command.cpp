@@ -96,7 +96,9 @@ void status(const Options& options) {
     if (options.json) {
       std::printf("%s\n", body->c_str());
     } else {
-      if (!reader.read(*body, document)) failWith({ErrorCode::kMalformed, {}, "the gateway's answer cannot be read", {}});
+      if (!reader.read(*body, document) || document.member(0, "collection") == kNoNode) {
+        failWith({ErrorCode::kMalformed, {}, "what answers at http://" + config.admin + "/status is no Tributary gateway", {}});
+      }
       const std::string shown = table(document);
       if (lines > 0 && stdoutIsTerminal()) std::printf("\x1b[%dA\x1b[J", lines);
       std::fputs(shown.c_str(), stdout);

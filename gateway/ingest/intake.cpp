@@ -50,12 +50,6 @@ NodeIndex object(const Document& document, NodeIndex parent, fhir::NameId name) 
   return node != kNoNode && document[node].kind == Kind::kObject ? node : kNoNode;
 }
 
-bool validId(std::string_view id) {  // FHIR R4 2.24.0.1: [A-Za-z0-9\-\.]{1,64}
-  return !id.empty() && id.size() <= 64 && std::all_of(id.begin(), id.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
-  });
-}
-
 std::string_view rawText(const Document& document, NodeIndex node) {
   return document.text().substr(document[node].offset, document[node].length);
 }
@@ -64,6 +58,12 @@ std::string_view rawText(const Document& document, NodeIndex node) {
 std::string contentId(std::string_view body) { return "t" + sha256Hex(body).substr(0, 40); }
 
 }  // namespace
+
+bool isResourceId(std::string_view id) {
+  return !id.empty() && id.size() <= 64 && std::all_of(id.begin(), id.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+  });
+}
 
 // Adds the time of a scope to IntakeContext::busy_ns.
 class Busy {
@@ -109,34 +109,47 @@ std::size_t Intake::add(std::string_view json, std::string_view where, std::uint
     return staged() - before;
   }
   if (document_.resourceType() == "Bundle") {
-    addBundle(where, line);
+    addBundle(where);
   } else {
-    stage(document_, 0, {}, nullptr, where, line);
+    stage(document_, 0, {}, nullptr, where);
   }
   return staged() - before;
 }
 
-void Intake::addBundle(std::string_view where, std::uint64_t line) {
+void Intake::addBundle(std::string_view where) {
   const Names& n = names();
   const Document& document = document_;
   const NodeIndex entries = document.member(0, n.entry);
-  if (entries == kNoNode || document[entries].kind != Kind::kArray) return;  // an empty Bundle is fine
+  if (entries == kNoNode) return;  // an empty Bundle is fine
+  if (document[entries].kind != Kind::kArray) {
+    return refuse(document, 0, "entry-not-a-list", "the entry of a Bundle is no list", "Put the entries into [ ].", where);
+  }
 
-  // Ids first: a transaction's entries refer to each other by fullUrl (FHIR R4 3.1.0.11.2).
+  // Ids first: a transaction's entries refer to each other by fullUrl (FHIR R4 3.1.0.11.2). What is refused keeps its place
+  // among the others: an answer names entries by their order.
   struct Entry {
-    NodeIndex resource;
+    NodeIndex item, resource;
     std::string assigned;
     std::string_view method, url, when, version;
+    const char *rule = nullptr, *why = nullptr, *remedy = nullptr;  // of a refused one
+    void refuse(const char* its_rule, const char* its_why, const char* its_remedy) { rule = its_rule, why = its_why, remedy = its_remedy; }
   };
   std::vector<Entry> list;
   BundleNames keys;
   for (NodeIndex item = entries + 1; item < document[entries].next; item = document[item].next) {
-    if (document[item].kind != Kind::kObject) continue;
-    if (const NodeIndex search = object(document, item, n.search);
-        search != kNoNode && text(document, search, n.mode) == "outcome") {
+    Entry& entry = list.emplace_back();
+    entry.item = item;
+    entry.resource = kNoNode;
+    if (document[item].kind != Kind::kObject) {
+      entry.refuse("empty-entry", "a Bundle entry is no object", "Give each entry a resource, or a DELETE request with its URL.");
       continue;
     }
-    Entry entry{object(document, item, n.resource), {}, {}, {}, {}, {}};
+    if (const NodeIndex search = object(document, item, n.search);
+        search != kNoNode && text(document, search, n.mode) == "outcome") {
+      list.pop_back();
+      continue;
+    }
+    entry.resource = object(document, item, n.resource);
     bool conditional = false;
     if (const NodeIndex request = object(document, item, n.request); request != kNoNode) {
       entry.method = text(document, request, n.method);
@@ -147,94 +160,83 @@ void Intake::addBundle(std::string_view where, std::uint64_t line) {
       entry.when = text(document, response, n.last_modified);
       entry.version = versionOf(entry.url, text(document, response, n.etag));
     }
+    const std::string_view url_key = referenceKey(entry.url);
     if (entry.method == "GET" || entry.method == "HEAD" || entry.method == "PATCH") {
-      refuse(document, item, "interaction-not-taken", "a Bundle entry asks for an interaction that is not taken here",
-             "Send PUT, POST or DELETE with whole resources.", where, line);
-      continue;
-    }
-    if (conditional) {
-      refuse(document, item, "conditional-create", "a Bundle entry is to be created only if a search finds nothing (ifNoneExist)",
-             "Conditional creates are not taken; PUT the resource under its own id.", where, line);
-      continue;
-    }
-    if (entry.method == "DELETE" ? entry.url.empty() : entry.resource == kNoNode) {
-      refuse(document, item, "empty-entry", "a Bundle entry has nothing that could be taken",
-             "Give each entry a resource, or a DELETE request with its URL.", where, line);
-      continue;
-    }
-    if (entry.resource != kNoNode) {
-      const std::string_view full_url = text(document, item, n.full_url);
-      std::string_view id = text(document, entry.resource, n.id);
-      const std::string_view url_key = referenceKey(entry.url);
-      const std::string_view url_id = url_key.substr(std::min(url_key.size(), url_key.find('/') + 1));
-      if (entry.method == "PUT" && (url_key.empty() || (!id.empty() && url_id != id))) {
-        refuse(document, item, url_key.empty() ? "conditional-update" : "url-mismatch",
-               url_key.empty() ? "a PUT in a Bundle names no resource as Type/id" : "the resource is not the one that the entry's URL names",
-               url_key.empty() ? "Conditional updates are not taken; name each resource." : "Id in URL and resource must agree.", where, line);
-        continue;
-      }
-      if (id.empty() && entry.method == "PUT") {
-        const std::string_view key = url_key;
-        entry.assigned = key.substr(std::min(key.size(), key.find('/') + 1));
-      } else if (id.empty()) {
-        const std::string_view uuid = full_url.starts_with("urn:uuid:") ? full_url.substr(9) : std::string_view{};
-        entry.assigned = validId(uuid) ? std::string(uuid) : contentId(rawText(document, entry.resource));
-      }
-      if (id.empty()) id = entry.assigned;
-      if (full_url.starts_with("urn:")) {
-        keys.keys.emplace(full_url, std::string(text(document, entry.resource, n.resource_type)) + "/" + std::string(id));
+      entry.refuse("interaction-not-taken", "a Bundle entry asks for an interaction that is not taken here", "Send PUT, POST or DELETE with whole resources.");
+    } else if (conditional) {
+      entry.refuse("conditional-create", "a Bundle entry is to be created only if a search finds nothing (ifNoneExist)",
+                   "Conditional creates are not taken; PUT the resource under its own id.");
+    } else if (entry.method == "DELETE" ? entry.url.empty() : entry.resource == kNoNode) {
+      entry.refuse("empty-entry", "a Bundle entry has nothing that could be taken", "Give each entry a resource, or a DELETE request with its URL.");
+    } else if (entry.method == "DELETE") {
+      if (url_key.empty()) {
+        entry.refuse("delete-without-id", "a DELETE in a Bundle names no resource as Type/id", "Conditional deletes are not taken; name each resource.");
+      } else if (context_.definitions->findType(url_key.substr(0, url_key.find('/'))) == terminology::kNoType) {
+        entry.refuse("unknown-resource-type", "a DELETE in a Bundle names a type that FHIR R4 does not have", "Check the spelling of the type.");
       }
     }
-    list.push_back(std::move(entry));
+    if (entry.rule != nullptr || entry.resource == kNoNode) continue;
+    const std::string_view full_url = text(document, item, n.full_url);
+    std::string_view id = text(document, entry.resource, n.id);
+    const std::string_view url_id = url_key.substr(std::min(url_key.size(), url_key.find('/') + 1));
+    if (entry.method == "PUT" && url_key.empty()) {
+      entry.refuse("conditional-update", "a PUT in a Bundle names no resource as Type/id", "Conditional updates are not taken; name each resource.");
+      continue;
+    }
+    if (entry.method == "PUT" && !id.empty() && url_id != id) {
+      entry.refuse("url-mismatch", "the resource is not the one that the entry's URL names", "Id in URL and resource must agree.");
+      continue;
+    }
+    if (id.empty() && entry.method == "PUT") {
+      entry.assigned = url_id;
+    } else if (id.empty()) {
+      const std::string_view uuid = full_url.starts_with("urn:uuid:") ? full_url.substr(9) : std::string_view{};
+      entry.assigned = isResourceId(uuid) ? std::string(uuid) : contentId(rawText(document, entry.resource));
+    }
+    if (id.empty()) id = entry.assigned;
+    if (full_url.starts_with("urn:")) {
+      keys.keys.emplace(full_url, std::string(text(document, entry.resource, n.resource_type)) + "/" + std::string(id));
+    }
   }
   for (const Entry& entry : list) {
-    if (entry.method == "DELETE") {
+    if (entry.rule != nullptr) {
+      refuse(document, entry.item, entry.rule, entry.why, entry.remedy, where);
+    } else if (entry.method == "DELETE") {
       const std::string_view key = referenceKey(entry.url);
-      if (key.empty()) {
-        refuse(document, 0, "delete-without-id", "a DELETE in a Bundle names no resource as Type/id",
-               "Conditional deletes are not taken; name each resource.", where, line);
-        continue;
-      }
       const std::size_t slash = key.find('/');
-      if (context_.definitions->findType(key.substr(0, slash)) == terminology::kNoType) {
-        refuse(document, 0, "unknown-resource-type", "a DELETE in a Bundle names a type that FHIR R4 does not have",
-               "Check the spelling of the type.", where, line);
-        continue;
-      }
       addDelete(key.substr(0, slash), key.substr(slash + 1), entry.when, entry.version);
-    } else if (entry.resource != kNoNode) {
-      stage(document, entry.resource, entry.assigned, keys.keys.empty() ? nullptr : &keys, where, line);
+    } else {
+      stage(document, entry.resource, entry.assigned, keys.keys.empty() ? nullptr : &keys, where);
     }
   }
 }
 
 void Intake::refuse(const Document& document, NodeIndex node, std::string rule, std::string why, std::string remedy,
-                    std::string_view where, std::uint64_t) {
+                    std::string_view where) {
   const fhir::Position position = document.position(node);
   Issue issue{Severity::kError, std::move(rule), {}, position.offset, position.line, position.column, std::move(why), std::move(remedy)};
-  const std::string_view raw = document[node].kind == Kind::kObject ? rawText(document, node) : document.text();
-  addReject(raw, issue, where, position.line);
+  addReject(rawText(document, node), issue, where, position.line);
 }
 
 void Intake::stage(const Document& document, NodeIndex resource, std::string_view assigned_id, const BundleNames* bundle,
-                   std::string_view where, std::uint64_t line) {
+                   std::string_view where) {
   const Names& n = names();
   const std::string_view type = text(document, resource, n.resource_type);
   if (type.empty()) {
     return refuse(document, resource, "no-resource-type", "this is JSON but no FHIR resource: it has no resourceType",
-                  "Send a FHIR R4 resource or a Bundle.", where, line);
+                  "Send a FHIR R4 resource or a Bundle.", where);
   }
   const terminology::TypeId known = context_.definitions->findType(type);
   if (known == terminology::kNoType || context_.definitions->typeKind(known) != terminology::TypeKind::kResource) {
     return refuse(document, resource, "unknown-resource-type", "FHIR R4 has no resource of this type",
-                  "Check the spelling of resourceType and the FHIR version of the source.", where, line);
+                  "Check the spelling of resourceType and the FHIR version of the source.", where);
   }
   std::string_view body = rawText(document, resource);
   if (body.size() > context_.options.max_resource_bytes) {
     return refuse(document, resource, "resource-too-large",
                   "the resource has " + std::to_string(body.size()) + " bytes; the limit is " +
                       std::to_string(context_.options.max_resource_bytes),
-                  "Raise max_resource_bytes if such a resource is meant to be taken.", where, line);
+                  "Raise max_resource_bytes if such a resource is meant to be taken.", where);
   }
   Staged entry;
   entry.type = type;
@@ -243,9 +245,9 @@ void Intake::stage(const Document& document, NodeIndex resource, std::string_vie
   const bool has_id = document.member(resource, n.id) != kNoNode;
   // An id that is there and no text ("", a number, null) is refused below like any other that is not an id.
   if (!has_id) entry.id = assigned_id.empty() ? contentId(body) : std::string(assigned_id);
-  if (!validId(entry.id)) {
+  if (!isResourceId(entry.id)) {
     return refuse(document, resource, "invalid-id", "the id of this resource is not a FHIR id",
-                  "An id has 1 to 64 letters, digits, '-' and '.'.", where, line);
+                  "An id has 1 to 64 letters, digits, '-' and '.'.", where);
   }
   if (const NodeIndex meta = object(document, resource, n.meta); meta != kNoNode) {
     entry.version_id = text(document, meta, n.version_id);

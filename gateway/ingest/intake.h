@@ -18,6 +18,9 @@
 
 namespace tributary::ingest {
 
+// FHIR R4 2.24.0.1: [A-Za-z0-9\-\.]{1,64}
+bool isResourceId(std::string_view id);
+
 struct IntakeOptions {
   std::size_t max_resource_bytes = std::size_t{32} << 20;
   // Whether any view of the collection reads resources of this type, or refers to them; the rest is journalled as
@@ -91,11 +94,11 @@ class Intake {
   struct BundleNames;  // fullUrl → "Type/id" of the Bundle at hand
 
   std::vector<store::AppendEntry> entries() const;  // views into entries_
-  void addBundle(std::string_view where, std::uint64_t line);
+  void addBundle(std::string_view where);
   void stage(const fhir::Document& document, fhir::NodeIndex resource, std::string_view assigned_id, const BundleNames* names,
-             std::string_view where, std::uint64_t line);
+             std::string_view where);
   void refuse(const fhir::Document& document, fhir::NodeIndex node, std::string rule, std::string text, std::string remedy,
-              std::string_view where, std::uint64_t line);
+              std::string_view where);
 
   IntakeContext context_;
   std::string source_;

@@ -149,7 +149,7 @@ std::size_t distance(std::string_view a, std::string_view b) {  // Levenshtein
 
 class Reader {
  public:
-  explicit Reader(const std::filesystem::path& path) : folder_(std::filesystem::absolute(path).parent_path()) {}
+  Reader(const std::filesystem::path& path, bool secrets) : with_secrets(secrets), folder_(std::filesystem::absolute(path).parent_path()) {}
 
   void issue(const toml::source_region& at, std::string path, std::string text, std::string remedy) {
     issues.push_back({Severity::kError, "config", std::move(path), Issue::kNoOffset, at.begin.line, at.begin.column,
@@ -181,6 +181,7 @@ class Reader {
     places[path] = {node.source().begin.line, node.source().begin.column};
   }
 
+  const bool with_secrets;
   std::vector<Issue> issues;
   std::map<std::string, Place> places;
 
@@ -275,6 +276,7 @@ class Reader {
     const char* remedy = "Write { env = \"NAME\" } or { file = \"path\" }; a secret does not belong in this file.";
     if (table == nullptr || table->size() != 1) return issue(node.source(), path, "this must name a secret", remedy);
     auto& out = *static_cast<std::string*>(key.target);
+    if (!with_secrets && ((*table)["env"].is_string() || (*table)["file"].is_string())) return;
     if (const auto env = (*table)["env"].value<std::string>()) {
       const char* value = std::getenv(env->c_str());
       if (value == nullptr || *value == '\0') {
@@ -286,6 +288,7 @@ class Reader {
       auto text = readFile(given.is_absolute() ? given : folder_ / given, 1 << 16);
       if (!text) return issue(node.source(), path, text.error().text, "The file holds the secret on one line.");
       while (!text->empty() && (text->back() == '\n' || text->back() == '\r')) text->pop_back();
+      if (text->empty()) return issue(node.source(), path, "the file of this secret is empty", "The file holds the secret on one line.");
       out = std::move(*text);
     } else {
       issue(node.source(), path, "this must name a secret", remedy);
@@ -359,8 +362,8 @@ void checkDestination(Reader& reader, const toml::table& table, const Destinatio
     need(!d.mailbox.empty(), "mailbox");
     need(!d.recipient.empty(), "recipient");
     need(!d.workflow.empty(), "workflow");
-    need(!d.password.empty(), "password");
-    need(!d.shared_key.empty(), "shared_key");
+    need(table.contains("password"), "password");
+    need(table.contains("shared_key"), "shared_key");
   }
   if (d.format == deliver::FileForm::kAccess && d.access_template.empty()) {
     reader.issue(table.source(), path + ".template", "format \"accdb\" needs 'template'", "Name the blank database that the collection publishes.");
@@ -452,7 +455,7 @@ Result<Address> parseAddress(const std::string& text) {
   return Address{std::move(host), static_cast<std::uint16_t>(std::stoul(port))};
 }
 
-ConfigResult loadConfig(const std::filesystem::path& path) {
+ConfigResult loadConfig(const std::filesystem::path& path, bool secrets) {
   ConfigResult result;
   auto text = readFile(path, 1 << 20);
   if (!text) {
@@ -470,7 +473,7 @@ ConfigResult loadConfig(const std::filesystem::path& path) {
 
   Config config;
   config.path = path;
-  Reader reader(path);
+  Reader reader(path, secrets);
   config.state = (std::filesystem::absolute(path).parent_path() / config.state).lexically_normal();
   for (const auto& [name, node] : root) {
     static constexpr std::string_view kTop[] = {"gateway", "collection", "source", "destination"};

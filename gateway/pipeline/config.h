@@ -127,7 +127,9 @@ struct Address {
 Result<Address> parseAddress(const std::string& text);
 
 // All errors at once. Relative paths are taken from the folder of the file.
-ConfigResult loadConfig(const std::filesystem::path& path);
+// `secrets`: false where nothing is sent or taken in their name, so that who looks at a gateway need not hold them; they
+// are checked for their form and left empty.
+ConfigResult loadConfig(const std::filesystem::path& path, bool secrets = true);
 
 // Tries what a configuration that has been read names: the collection and its settings, folders, files of TLS, the
 // destinations. Makes nothing and asks no server. All that is wrong, with line and column.

@@ -105,6 +105,71 @@ TEST_F(FilesTest, TheSameNameAgainIsAnotherFile) {
   EXPECT_TRUE(fs::exists(options().folder / "done" / "day.ndjson.1"));
 }
 
+TEST_F(FilesTest, TheSameNameWhileTheFirstIsStillClaimedIsLinesAsWell) {
+  fs::create_directories(options().folder / "work");
+  std::ofstream(options().folder / "work" / "day.ndjson") << patients(0, 5);  // of a crash
+  write("day.ndjson", patients(5, 10));
+  takeAll();
+  EXPECT_EQ(counts("drop").current, 10U);
+  EXPECT_EQ(counts("drop").rejected, 0U);
+}
+
+TEST_F(FilesTest, TheFileAfterACutOneOfTheSameNameIsReadFromItsFirstLine) {
+  const std::string text = patients(0, 20000);
+  const fs::path part = in() / ".day.ndjson.gz";
+  gzFile file = gzopen(part.c_str(), "wb");
+  gzwrite(file, text.data(), static_cast<unsigned>(text.size()));
+  gzclose(file);
+  fs::resize_file(part, fs::file_size(part) / 2);
+  fs::rename(part, in() / "day.ndjson.gz");
+  {
+    FileSource source(context_, options(), clock_, noLog());
+    runUntil(source, [&] { return fs::exists(options().folder / "failed" / "day.ndjson.gz.reason.txt"); });
+  }
+  const std::uint64_t before = counts("drop").current;
+  write("day.ndjson.gz", patients(30000, 30005));  // plain text is taken as it is, whatever the name says
+  takeAll();
+  EXPECT_EQ(counts("drop").current, before + 5);
+}
+
+TEST_F(FilesTest, AFolderThatAPersonRemovedIsMadeAgain) {
+  std::atomic<int> faults{0};
+  FileSource source(context_, options(), clock_, [&](std::string_view, std::string_view event, std::string_view) { faults += event == "file-failed"; });
+  runUntil(source, [&] { return source.status().caught_up && fs::exists(options().folder / "done"); });
+  fs::remove(options().folder / "done");
+  write("a.ndjson", patients(0, 3));
+  runUntil(source, [&] { return fs::exists(options().folder / "done" / "a.ndjson"); });
+  EXPECT_EQ(faults.load(), 0);
+}
+
+TEST_F(FilesTest, WhatCannotBePutAwayIsTold) {
+  fs::create_directories(options().folder);
+  std::ofstream(options().folder / "done") << "a file in the place of the folder";
+  write("a.ndjson", patients(0, 3));
+  FileSource source(context_, options(), clock_, noLog());
+  runUntil(source, [&] { return source.status().last_error.find("cannot be put away") != std::string::npos; });
+  EXPECT_EQ(counts("drop").current, 3U);
+}
+
+TEST_F(FilesTest, AFileThatIsNoJsonIsRefusedAndPutIntoFailed) {
+  write("broken.json", "{\"resourceType\":\"Patient\",\n oops}");
+  takeAll();
+  EXPECT_EQ(counts("drop").rejected, 1U);
+  std::ifstream reason(options().folder / "failed" / "broken.json.reason.txt");
+  std::string line;
+  std::getline(reason, line);
+  EXPECT_TRUE(line.starts_with("line 2: ")) << line;
+}
+
+TEST_F(FilesTest, ATimeInTheFutureHoldsNoFileUp) {
+  FileOptions settling = options();
+  settling.settle = Duration{300};
+  write("a.json", R"({"resourceType":"Patient","id":"a"})");
+  fs::last_write_time(in() / "a.json", fs::file_time_type::clock::now() + std::chrono::hours(24));
+  FileSource source(context_, settling, clock_, noLog());
+  runUntil(source, [&] { return fs::exists(options().folder / "done" / "a.json"); });
+}
+
 TEST_F(FilesTest, ALineOverTheLimitCostsThatLineOnly) {
   context_.options.max_resource_bytes = 1 << 20;
   std::string huge = R"({"resourceType":"Patient","id":"huge","text":{"div":")";

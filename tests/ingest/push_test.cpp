@@ -47,7 +47,7 @@ TEST_F(PushTest, SingleResourcesAreJournalledBeforeTheAnswer) {
   EXPECT_EQ(send(net::Method::kPut, "/fhir/Patient/a", R"({"resourceType":"Patient","id":"a"})").status, 200) << "known already";
   EXPECT_EQ(send(net::Method::kPut, "/fhir/Patient/b", R"({"resourceType":"Patient","id":"a"})").status, 400) << "another id than the URL's";
   EXPECT_EQ(send(net::Method::kPost, "/fhir", R"({"resourceType":"Patient","id":"c"})").status, 201);
-  EXPECT_EQ(send(net::Method::kDelete, "/fhir/Patient/c", "").status, 201);
+  EXPECT_EQ(send(net::Method::kDelete, "/fhir/Patient/c", "").status, 200);
   EXPECT_EQ(counts("push").current, 2U);
 }
 
@@ -71,6 +71,40 @@ TEST_F(PushTest, ABatchTellsEachEntrysFate) {
   EXPECT_NE(answer.body.find("400 Bad Request"), std::string::npos);
   EXPECT_EQ(counts("push").current, 1U);
   EXPECT_EQ(counts("push").rejected, 1U);
+}
+
+TEST_F(PushTest, ABatchIsAnsweredInTheOrderOfItsEntries) {
+  const std::string batch = R"({"resourceType":"Bundle","type":"batch","entry":[
+    {"resource":{"resourceType":"Patient","id":"a"},"request":{"method":"PUT","url":"Patient/a"}},
+    {"request":{"method":"GET","url":"Patient/a"}},
+    7,
+    {"request":{"method":"DELETE","url":"Patient?name=x"}},
+    {"resource":{"resourceType":"Patient","id":"b"},"request":{"method":"PUT","url":"Patient/b"}},
+    {"resource":{"resourceType":"Nope","id":"c"},"request":{"method":"PUT","url":"Nope/c"}}]})";
+  const net::Response answer = send(net::Method::kPost, "/fhir", batch);
+  std::size_t at = 0;
+  for (const char* expected : {"Patient/a", "interaction-not-taken", "empty-entry", "delete-without-id", "Patient/b", "unknown-resource-type"}) {
+    const std::size_t found = answer.body.find(expected, at);
+    ASSERT_NE(found, std::string::npos) << expected << " is not behind what stands before it: " << answer.body;
+    at = found + 1;
+  }
+  EXPECT_EQ(counts("push").current, 2U);
+  EXPECT_EQ(counts("push").rejected, 4U);
+}
+
+TEST_F(PushTest, WhatHoldsNothingToTakeIsNotCalledTaken) {
+  const net::Response object = send(net::Method::kPost, "/fhir", R"({"resourceType":"Bundle","type":"batch","entry":{"resource":{"resourceType":"Patient","id":"a"}}})");
+  EXPECT_NE(object.body.find("entry-not-a-list"), std::string::npos) << object.body;
+  EXPECT_EQ(counts("push").rejected, 1U);
+  EXPECT_EQ(send(net::Method::kDelete, "/fhir/Nonsense/a", "").status, 400);
+  EXPECT_EQ(send(net::Method::kDelete, "/fhir/Patient/no%20id", "").status, 400);
+  EXPECT_EQ(counts("push").journalled, 0U);
+  const std::string newer = R"({"resourceType":"Patient","id":"a","meta":{"versionId":"2","lastUpdated":"2026-01-02T00:00:00Z"}})";
+  const std::string older = R"({"resourceType":"Patient","id":"a","meta":{"versionId":"1","lastUpdated":"2026-01-01T00:00:00Z"},"active":true})";
+  EXPECT_NE(send(net::Method::kPut, "/fhir/Patient/a", newer).body.find("the journal has it"), std::string::npos);
+  EXPECT_NE(send(net::Method::kPut, "/fhir/Patient/a", newer).body.find("known already"), std::string::npos);
+  EXPECT_NE(send(net::Method::kPut, "/fhir/Patient/a", older).body.find("older"), std::string::npos);
+  EXPECT_EQ(send(net::Method::kDelete, "/fhir/Patient/a", "").status, 200);
 }
 
 TEST_F(PushTest, NdjsonIsTakenLineByLine) {

@@ -144,6 +144,18 @@ TEST_F(SearchTest, TooFewMatchesForTheTotalFailTheWindow) {
   EXPECT_EQ(counts("epr").current, 10U);
 }
 
+TEST_F(SearchTest, ATypeThatTheServerDoesNotServeHoldsUpNoOther) {
+  server_.fault = [](int, const ServerRequest& request) -> std::optional<ServerResponse> {
+    if (request.path.find("/Basic") == std::string::npos) return std::nullopt;
+    return ServerResponse::text(404, "no such type");
+  };
+  SearchOptions two = options();
+  two.types = {"Basic", "Patient"};
+  SearchSource source(context_, two, clock_, noLog());
+  runUntil(source, [&] { return counts("epr").current == 10 && source.status().last_error.find("a search of Basic with 404") != std::string::npos; });
+  EXPECT_FALSE(source.status().caught_up) << "a type is missing";
+}
+
 TEST_F(SearchTest, PagesThatNeverEndAreGivenUp) {
   server_.fault = [&](int n, const ServerRequest&) -> std::optional<ServerResponse> {
     return fhirJson(server_.page(0, 5, 10, "/fhir/Patient?page=" + std::to_string(n + 100)));

@@ -96,6 +96,27 @@ TEST(Config, RelativePathsAreTakenFromTheFile) {
   EXPECT_EQ(result.config->settings.at("provider"), "RZZ");
 }
 
+TEST(Config, WhoOnlyLooksNeedsNoSecrets) {
+  ::unsetenv("TRIBUTARY_TEST_SECRET");
+  const auto file = std::filesystem::path(TRIBUTARY_SOURCE_DIR) / "tests/pipeline/config/good.toml";
+  EXPECT_FALSE(loadConfig(file).config);
+  const ConfigResult looking = loadConfig(file, false);
+  ASSERT_TRUE(looking.config) << looking.issues.front().text;
+  EXPECT_EQ(looking.config->destinations[0].shared_key, "");
+}
+
+TEST(Config, AnEmptySecretIsNoSecret) {
+  std::string folder = (std::filesystem::temp_directory_path() / "config-test-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  std::ofstream(folder + "/token") << "\n";
+  std::ofstream(folder + "/gateway.toml") << "[collection]\nid = \"csds/1.6\"\n[[source]]\nname = \"p\"\nkind = \"push\"\ntoken = { file = \"token\" }\n"
+                                             "[[destination]]\nname = \"out\"\nkind = \"folder\"\nfolder = \"out\"\n";
+  const ConfigResult result = loadConfig(folder + "/gateway.toml");
+  std::filesystem::remove_all(folder);
+  ASSERT_FALSE(result.config);
+  EXPECT_EQ(result.issues.front().text, "the file of this secret is empty");
+}
+
 TEST(Config, EveryKeyIsDescribed) {
   const std::string text = describeConfig();
   for (const char* key : {"state", "listen", "admin", "interval", "overlap", "subscribe", "workflow", "shared_key", "linger", "mode"}) {

@@ -66,6 +66,16 @@ class SqliteStoreTest : public testing::Test {
   SqliteOptions options_;
 };
 
+TEST_F(SqliteStoreTest, ItsFilesAreNotForEverybody) {
+  const auto store = open();
+  ASSERT_TRUE(append(*store, "a", "{}"));
+  for (const char* suffix : {"", "-wal", "-shm", ".lock"}) {
+    struct stat found{};
+    ASSERT_EQ(::stat((options_.path.string() + suffix).c_str(), &found), 0) << suffix;
+    EXPECT_EQ(found.st_mode & 07, 0U) << suffix;
+  }
+}
+
 std::string noise(std::size_t size) {
   std::string bytes(size, '\0');
   std::uint32_t state = 1;

@@ -50,8 +50,21 @@ fs::path freeName(const fs::path& folder, const fs::path& name) {
   return target;
 }
 
+// Moves a file into `folder`, which a person may have removed meanwhile; where it is then.
+fs::path moveTo(const fs::path& folder, const fs::path& file, std::error_code& error) {
+  fs::create_directories(folder, error);
+  const fs::path target = freeName(folder, file.filename());
+  if (!error) fs::rename(file, target, error);
+  return target;
+}
+
 bool isLines(const fs::path& file) {
   std::string name = file.filename().string();
+  // The number of freeName(): a file of this name was still in work/ when this one came.
+  if (const std::size_t dot = name.rfind('.'); dot != std::string::npos && dot + 1 < name.size() &&
+                                               name.find_first_not_of("0123456789", dot + 1) == std::string::npos) {
+    name.resize(dot);
+  }
   if (name.ends_with(".gz")) name.resize(name.size() - 3);
   return name.ends_with(".ndjson") || name.ends_with(".jsonl") || name.ends_with(".ndj");
 }
@@ -101,7 +114,8 @@ bool FileSource::look(std::stop_token stop) {
   for (const fs::path& file : filesIn(options_.folder / "in")) {
     std::error_code error;
     const auto age = fs::file_time_type::clock::now() - fs::last_write_time(file, error);
-    if (error || age < options_.settle) {
+    // (A time far in the future says nothing about a writer.)
+    if (error || (age < options_.settle && age > -std::chrono::minutes(1))) {
       all = false;
       continue;
     }
@@ -122,23 +136,35 @@ bool FileSource::look(std::stop_token stop) {
     if (taken && !stop.stop_requested()) {
       FAULT_POINT("ingest.files.before_done");
       if (options_.remove_done) fs::remove(file, error);
-      else fs::rename(file, freeName(options_.folder / "done", file.filename()), error);
+      else moveTo(options_.folder / "done", file, error);
+      if (error) {
+        all = false;
+        tellFault(name + " is journalled but cannot be put away: " + error.message() + "; it stays in work/ and is read again");
+      }
     } else if (!taken) {
-      log_("error", "file-failed", name + ": " + taken.error().text);
-      board_.update([&](SourceStatus& status) {
-        status.healthy = false;
-        status.last_error = name + ": " + taken.error().text;
-      });
+      tellFault(name + ": " + taken.error().text);
       if (taken.error().retry == RetryClass::kRetryable) {
         all = false;  // the journal cannot take it now: the file stays claimed
         continue;
       }
-      const fs::path failed = freeName(options_.folder / "failed", file.filename());
-      fs::rename(file, failed, error);
+      const fs::path failed = moveTo(options_.folder / "failed", file, error);
+      if (error) {
+        all = false;
+        tellFault(name + " cannot be moved to failed/: " + error.message() + "; it stays in work/");
+        continue;
+      }
       (void)writeFileDurably(failed.string() + ".reason.txt", taken.error().text + "\n");
     }
   }
   return all;
+}
+
+void FileSource::tellFault(const std::string& text) {
+  log_("error", "file-failed", text);
+  board_.update([&](SourceStatus& status) {
+    status.healthy = false;
+    status.last_error = text;
+  });
 }
 
 Result<void> FileSource::take(const fs::path& file, std::stop_token stop) {
@@ -174,7 +200,8 @@ Result<void> FileSource::takeLines(const fs::path& file, std::stop_token stop) {
   for (;;) {
     auto more = reader.next(line);
     if (!more || !*more) {
-      TRY_VOID(commit(name, more ? 0 : last));  // a finished file needs no cursor any more: 0
+      // Read to its end or to its fault, it needs no cursor any more; one that was left would skip lines of the next file of this name.
+      TRY_VOID(commit(name, 0));
       if (!more) return std::unexpected(more.error());
       return {};
     }
@@ -205,7 +232,12 @@ Result<void> FileSource::takeWhole(const fs::path& file) {
   TRY_ASSIGN(LineReader reader, LineReader::open(file, 1 << 20, options_.expanded_limit));
   TRY_ASSIGN(const std::string text, reader.rest(options_.bundle_bytes));
   intake_.add(text, name);
-  return commit(name, 0);
+  const bool readable = intake_.document() != nullptr;
+  const Issue fault = readable ? Issue{} : intake_.issues().front();
+  TRY_VOID(commit(name, 0));
+  if (readable) return {};
+  // It is recorded as refused; in failed/ a person finds it as well.
+  return fail(ErrorCode::kMalformed, "line " + std::to_string(fault.line) + ": " + fault.text + " " + fault.remedy);
 }
 
 }  // namespace tributary::ingest

@@ -37,6 +37,7 @@ class FileSource final : public Source {
   bool look(std::stop_token stop);
   // Tells once of each entry of in/ that is no regular file and so stays there. Returns how many there are.
   std::size_t tellStrangers();
+  void tellFault(const std::string& text);
   Result<void> take(const std::filesystem::path& file, std::stop_token stop);
   Result<void> takeLines(const std::filesystem::path& file, std::stop_token stop);
   Result<void> takeWhole(const std::filesystem::path& file);

@@ -209,9 +209,17 @@ ServerResponse PushReceiver::receiveOne(const ServerRequest& request, std::strin
 }
 
 ServerResponse PushReceiver::remove(const ServerRequest& request, std::string_view) {
+  const std::string_view type = request.parameter("type"), id = request.parameter("id");
+  const terminology::TypeId known = context_.definitions->findType(type);
+  if (known == terminology::kNoType || context_.definitions->typeKind(known) != terminology::TypeKind::kResource) {
+    return refuse(400, "unknown-resource-type", "FHIR R4 has no resource of this type", "Check the spelling of the type in the URL.");
+  }
+  if (!isResourceId(id)) return refuse(400, "invalid-id", "the id in the URL is not a FHIR id", "An id has 1 to 64 letters, digits, '-' and '.'.");
   Intake intake(context_, options_.name);
-  intake.addDelete(request.parameter("type"), request.parameter("id"), formatInstant(clock_.now()));
-  return finish(intake, false, true, "");
+  intake.addDelete(type, id, formatInstant(clock_.now()));
+  ServerResponse response = finish(intake, false, true, "");
+  if (response.status == 201) response.status = 200;
+  return response;
 }
 
 ServerResponse PushReceiver::finish(Intake& intake, bool transaction, bool single, const std::string& bundle_type) {
@@ -242,7 +250,12 @@ ServerResponse PushReceiver::finish(Intake& intake, bool transaction, bool singl
   if (single) {
     if (!issues.empty()) return outcome(400, issues);
     ServerResponse response = refuse(counts->stored > 0 ? 201 : 200, "journalled", "taken");
-    const Issue taken{Severity::kInformation, "journalled", {}, Issue::kNoOffset, 0, 0, "the journal has it", {}};
+    // What changes nothing is said to change nothing: a sender who meant otherwise must look at its meta.
+    const char* const what = counts->stored > 0       ? "the journal has it"
+                             : counts->stale > 0      ? "older (by its meta) than what is held: kept in the journal, but what is held stays as it is"
+                             : counts->duplicates > 0 ? "this version is known already: what is held stays as it is"
+                                                      : "there is nothing in it to take";
+    const Issue taken{Severity::kInformation, "journalled", {}, Issue::kNoOffset, 0, 0, what, {}};
     response.body = operationOutcome({&taken, 1});
     if (keys.size() == 1) response.headers.add("Location", options_.base_path + "/" + keys[0]);
     return response;

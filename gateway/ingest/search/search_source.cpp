@@ -130,11 +130,18 @@ Result<void> SearchSource::learnServer(std::stop_token stop) {
 
 Result<bool> SearchSource::cycle(std::stop_token stop) {
   bool any = false;
+  std::optional<Error> first;
   for (const std::string& type : options_.types) {
     if (stop.stop_requested()) return any;
-    TRY_ASSIGN(const bool moved, pollType(type, stop));
-    any = any || moved;
+    auto moved = pollType(type, stop);
+    any = any || (moved && *moved);
+    if (moved) continue;
+    intake_.clear();
+    // One type that the server does not serve, or miscounts, holds up no other; a server that is away or busy does.
+    if (moved.error().code != ErrorCode::kRejected) return moved;
+    if (!first) first = std::move(moved).error();
   }
+  if (first) return std::unexpected(std::move(*first));
   return any;
 }
 
@@ -189,7 +196,7 @@ Result<SearchSource::WindowResult> SearchSource::readWindow(const std::string& t
         status.caught_up = false;
       });
       intake_.clear();
-      TRY_ASSIGN(const Page page, fetch(url, seen, stop));
+      TRY_ASSIGN(const Page page, fetch(type, url, seen, stop));
       if (page.total) total = page.total;
       result.matches += page.fresh;
       barren = page.matches > 0 && page.fresh == 0 ? barren + 1 : 0;
@@ -215,7 +222,7 @@ Result<SearchSource::WindowResult> SearchSource::readWindow(const std::string& t
   return fail(ErrorCode::kRejected, difference + " (" + std::to_string(kCountAttempts) + " times); the cursor stays", RetryClass::kRetryable);
 }
 
-Result<SearchSource::Page> SearchSource::fetch(const std::string& url, std::unordered_set<std::string>& seen, std::stop_token stop) {
+Result<SearchSource::Page> SearchSource::fetch(const std::string& type, const std::string& url, std::unordered_set<std::string>& seen, std::stop_token stop) {
   net::Request request;
   request.url = url;
   request.headers.add("Accept", "application/fhir+json");
@@ -227,16 +234,19 @@ Result<SearchSource::Page> SearchSource::fetch(const std::string& url, std::unor
     const char* hint = response.status == 410   ? " (the page has expired; the window is read again)"
                        : response.status == 401 || response.status == 403 ? " (check the source's credentials)"
                                                                            : "";
-    return fail(ErrorCode::kUnavailable, "the server answered a search with " + std::to_string(response.status) + hint, RetryClass::kRetryable);
+    const bool this_type = response.status == 400 || response.status == 404 || response.status == 405 || response.status == 422 || response.status == 501;
+    return fail(this_type ? ErrorCode::kRejected : ErrorCode::kUnavailable,
+                "the server answered a search" + (this_type ? " of " + type : std::string()) + " with " + std::to_string(response.status) + hint,
+                RetryClass::kRetryable);
   }
   Page page;
   // The text must outlive the commit: it is kept here, one page at a time. After an error run() forgets what is staged.
   page_ = std::move(response.body);
   intake_.add(page_, url.substr(0, url.find('?')));
   if (intake_.document() == nullptr || intake_.document()->resourceType() != "Bundle") {
-    const std::string type = net::mediaType(response.headers.get("Content-Type"));
+    const std::string media = net::mediaType(response.headers.get("Content-Type"));
     const std::string why = intake_.document() == nullptr && !intake_.issues().empty() ? ", " + intake_.issues().back().text : "";
-    return fail(ErrorCode::kMalformed, "the server answered a search with something that is no Bundle (" + (type.empty() ? "no content type" : type) + why + ")",
+    return fail(ErrorCode::kMalformed, "the server answered a search with something that is no Bundle (" + (media.empty() ? "no content type" : media) + why + ")",
                 RetryClass::kRetryable);
   }
   const Document& document = *intake_.document();

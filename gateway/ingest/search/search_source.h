@@ -60,7 +60,7 @@ class SearchSource final : public Source {
   Result<bool> pollType(const std::string& type, std::stop_token stop);
   Result<WindowResult> readWindow(const std::string& type, const std::string& first_url, std::span<const store::CursorMove> cursors,
                                   bool count, std::stop_token stop);
-  Result<Page> fetch(const std::string& url, std::unordered_set<std::string>& seen, std::stop_token stop);
+  Result<Page> fetch(const std::string& type, const std::string& url, std::unordered_set<std::string>& seen, std::stop_token stop);
   Instant serverNow() const { return clock_.now() + skew_; }
 
   IntakeContext context_;

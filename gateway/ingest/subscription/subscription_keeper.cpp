@@ -53,7 +53,8 @@ void SubscriptionKeeper::run(std::stop_token stop) {
     bool all = true;
     for (const std::string& type : options_.types) {
       if (stop.stop_requested()) return;
-      const auto kept = keep(type);
+      const auto kept = keep(type, stop);
+      if (stop.stop_requested()) return;
       all = all && kept.has_value();
       const std::lock_guard lock(mutex_);
       auto& status = held_.find(type)->second.status;
@@ -64,7 +65,7 @@ void SubscriptionKeeper::run(std::stop_token stop) {
   }
 }
 
-Result<net::Response> SubscriptionKeeper::send(net::Method method, const std::string& url, std::string body) {
+Result<net::Response> SubscriptionKeeper::send(net::Method method, const std::string& url, std::string body, std::stop_token stop) {
   net::Request request;
   request.method = method;
   request.url = url;
@@ -72,17 +73,18 @@ Result<net::Response> SubscriptionKeeper::send(net::Method method, const std::st
   if (!body.empty()) request.headers.add("Content-Type", "application/fhir+json");
   if (!options_.bearer_token.empty()) request.headers.add("Authorization", "Bearer " + options_.bearer_token);
   request.body = std::move(body);
+  request.cancel = std::move(stop);
   return client_.send(request);
 }
 
-Result<void> SubscriptionKeeper::keep(const std::string& type) {
+Result<void> SubscriptionKeeper::keep(const std::string& type, std::stop_token stop) {
   Held held;
   {
     const std::lock_guard lock(mutex_);
     held = held_.find(type)->second;
   }
   if (!held.status.id.empty()) {
-    TRY_ASSIGN(const net::Response response, send(net::Method::kGet, options_.url + "/Subscription/" + held.status.id, {}));
+    TRY_ASSIGN(const net::Response response, send(net::Method::kGet, options_.url + "/Subscription/" + held.status.id, {}, stop));
     if (response.ok()) {
       fhir::JsonReader reader;
       fhir::Document document;
@@ -97,7 +99,7 @@ Result<void> SubscriptionKeeper::keep(const std::string& type) {
       return fail(ErrorCode::kUnavailable, "reading the subscription was answered with " + std::to_string(response.status), RetryClass::kRetryable);
     }
   }
-  TRY_VOID(create(type, held));
+  TRY_VOID(create(type, held, stop));
   const std::lock_guard lock(mutex_);
   Held& kept = held_.find(type)->second;
   kept.secret = held.secret;
@@ -106,8 +108,12 @@ Result<void> SubscriptionKeeper::keep(const std::string& type) {
   return {};
 }
 
-Result<void> SubscriptionKeeper::create(const std::string& type, Held& held) {
-  if (held.secret.empty()) held.secret = randomUuid();
+Result<void> SubscriptionKeeper::create(const std::string& type, Held& held, std::stop_token stop) {
+  if (held.secret.empty()) {
+    held.secret = randomUuid();
+    // Kept first: a subscription whose answer never reached us calls with it all the same.
+    TRY_VOID(context_.store->setCursor(options_.source, "subscription/" + type, " " + held.secret));
+  }
   {
     // A server may call back while it is still answering the create.
     const std::lock_guard lock(mutex_);
@@ -119,8 +125,8 @@ Result<void> SubscriptionKeeper::create(const std::string& type, Held& held) {
           R"(?","channel":{"type":"rest-hook","endpoint":")" + options_.notify_url + "/notify/" + options_.source + "/" + type +
           R"(","header":[")" + kSecretHeader + ": " + held.secret + R"("]}})";
   const bool again = !held.status.id.empty();
-  TRY_ASSIGN(net::Response response, again ? send(net::Method::kPut, options_.url + "/Subscription/" + held.status.id, body)
-                                           : send(net::Method::kPost, options_.url + "/Subscription", body));
+  TRY_ASSIGN(net::Response response, again ? send(net::Method::kPut, options_.url + "/Subscription/" + held.status.id, body, stop)
+                                           : send(net::Method::kPost, options_.url + "/Subscription", body, stop));
   if (!response.ok()) {
     if (again) {  // the id is no good any more: a new one next time
       const std::lock_guard lock(mutex_);

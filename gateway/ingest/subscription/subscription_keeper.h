@@ -3,6 +3,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -49,9 +50,9 @@ class SubscriptionKeeper {
     SubscriptionStatus status;
     std::string secret;
   };
-  Result<void> keep(const std::string& type);
-  Result<void> create(const std::string& type, Held& held);
-  Result<net::Response> send(net::Method method, const std::string& url, std::string body);
+  Result<void> keep(const std::string& type, std::stop_token stop);
+  Result<void> create(const std::string& type, Held& held, std::stop_token stop);
+  Result<net::Response> send(net::Method method, const std::string& url, std::string body, std::stop_token stop);
   net::ServerResponse notified(const net::ServerRequest& request);
 
   IntakeContext context_;

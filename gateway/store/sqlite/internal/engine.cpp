@@ -1,5 +1,8 @@
 #include "store/sqlite/internal/engine.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "base/hash.h"
@@ -71,6 +74,8 @@ Result<void> Engine::openFiles() {
   std::filesystem::path lock_path = options_.path;
   lock_path += ".lock";
   TRY_ASSIGN(lock_, LockFile::take(lock_path));
+  // Patients' data, so not for everybody; SQLite gives its log the mode of the database. It would make it with 0644.
+  if (const int made = ::open(options_.path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640); made >= 0) ::close(made);
   TRY_ASSIGN(std::unique_ptr<Database> database,
              connect(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, options_.writer_cache_bytes));
   if (database->readOnly()) {
