@@ -42,12 +42,17 @@ class FhirpathSession::Tracer final : public fhirpath::TraceListener {
     print("trace '" + std::string(name) + "'", 0, values);
   }
   void step(const Step& step) override {
-    print(std::string(source_.substr(std::min(step.offset, source_.size()), step.length)), step.depth, step.values);
+    print(std::string(source_.substr(std::min(step.offset, source_.size()), step.length)), step.depth,
+          step.values);
   }
 
  private:
-  void print(const std::string& what, unsigned depth, std::span<const Value> values) const {
-    constexpr std::size_t kShown = 5, kWidest = 100;
+  void print(const std::string& what, unsigned depth, std::span<const Value> values) {
+    constexpr std::size_t kShown = 5, kWidest = 100, kMostLines = 10'000;
+    if (++lines_ > kMostLines) {  // a repeat() that does not end would fill the screen for minutes
+      if (lines_ == kMostLines + 1) std::fprintf(stderr, "(further steps are not shown)\n");
+      return;
+    }
     std::string out(2U * std::min(depth, 20U), ' ');
     out += what + "  →  ";
     if (values.empty()) out += "empty";
@@ -67,6 +72,7 @@ class FhirpathSession::Tracer final : public fhirpath::TraceListener {
 
   const terminology::Definitions& definitions_;
   std::string_view source_;
+  std::size_t lines_ = 0;  // of this evaluation
 };
 
 namespace {

@@ -36,6 +36,10 @@ Value Evaluator::root(const fhir::Document& document) const {
   return impl_->rootNode(document);
 }
 
+Value Evaluator::resource(const fhir::Document& document, fhir::NodeIndex node) const {
+  return impl_->resourceNode(document, node);
+}
+
 Result<std::span<const Value>> Evaluator::evaluate(const Program& program, const Value& focus) {
   static const Bindings kNone;
   return evaluate(program, focus, kNone);

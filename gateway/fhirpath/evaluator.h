@@ -29,8 +29,8 @@ class Resolver {
 class TraceListener {
  public:
   enum class StepKind : std::uint8_t { kPath, kMember, kFunction, kUnion, kLiteral, kVariable, kOther };
-  // A part of the expression has given `values`. Parts come before what they are part of, which has the lesser
-  // depth: a path comes behind its steps, a function behind its arguments.
+  // A part of the expression has given `values`. Parts come before what they are part of, which has the
+  // lesser depth: a path comes behind its steps, a function behind its arguments.
   struct Step {
     std::size_t offset = 0, length = 0;  // in the source
     unsigned depth = 0;
@@ -102,6 +102,8 @@ class Evaluator {
 
   // The root of a document as a Value, with its type.
   Value root(const fhir::Document& document) const;
+  // A resource within it, such as that of a Bundle's entry, with its type.
+  Value resource(const fhir::Document& document, fhir::NodeIndex node) const;
 
   // While a Scope is open, results stay good across further calls; closing it gives back the memory of what
   // was evaluated inside. Scopes nest: for (item of evaluate(for_each)) { Scope inner(e); evaluate(column,

@@ -285,6 +285,10 @@ std::string_view Temporal::formatTime(std::span<char> buffer) const {
   return out.view();
 }
 
+std::int64_t Temporal::utcSecond() const {
+  return momentOf(*this).second - zone * 60;
+}
+
 std::optional<std::strong_ordering> Temporal::compare(const Temporal& first, const Temporal& second,
                                                       std::int16_t default_zone) {
   Temporal a = first, b = second;

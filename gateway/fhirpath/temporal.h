@@ -25,6 +25,7 @@ struct Temporal {
   Precision precision = Precision::kYear;
 
   bool hasZone() const { return zone != kNoZone; }
+  std::int64_t utcSecond() const;  // since 1970, of the first moment it may stand for; needs a zone
 
   static std::optional<Temporal> parseDate(std::string_view text);  // 2014, 2014-01, 2014-01-25
   // 2014T? … 2014-01-25T14:30:14.559+10:00; "T" may be missing when there is no time (FHIR dateTime)

@@ -262,8 +262,8 @@ bool Runner::Impl::fill(const PlanColumn& column, const Value& focus, std::int64
   }
   if (options.lineage) [[unlikely]] {
     if (options.results_only && !listenIfComputed(column, focus, row_index, values)) return false;
-    cell.sources =
-        options.results_only && !options.nulls && values.empty() ? std::span<const Source>{} : sources(values, focus);
+    cell.sources = options.results_only && !options.nulls && values.empty() ? std::span<const Source>{}
+                                                                            : sources(values, focus);
   }
   if (column.collection) {
     const std::span<Cell> items = arena.array<Cell>(values.size());
@@ -459,7 +459,9 @@ std::expected<Outcome, Issue> Runner::run(const View& view, const Value& resourc
     outcome.other_type = true;
     return outcome;
   }
-  return impl_->run(view.impl(), resource, sink);
+  if (resource.type() != terminology::kNoType) return impl_->run(view.impl(), resource, sink);
+  // Without its type the choice elements of a resource are not found.
+  return impl_->run(view.impl(), impl_->evaluator.resource(resource.document(), resource.nodeIndex()), sink);
 }
 
 std::expected<Outcome, Issue> Runner::run(const View& view, const fhir::Document& document, RowSink& sink) {

@@ -54,9 +54,9 @@ class RowSink {
 };
 
 struct RunOptions {
-  bool lineage = false;              // fill Cell::sources; slower, and costs nothing when off
-  // With lineage: only of cells with a value. An element that is the value is its own source; the expression is
-  // listened to only where it computed one. Much quicker; conditions and nulls have no sources.
+  bool lineage = false;  // fill Cell::sources; slower, and costs nothing when off
+  // With lineage: only of cells with a value. An element that is the value is its own source; the expression
+  // is listened to only where it computed one. Much quicker; conditions and nulls have no sources.
   bool results_only = false;
   bool nulls = false;  // with results_only: a null has what was looked at in vain, by a second evaluation
   std::size_t rows = 1U << 20;       // most rows of one resource
@@ -79,17 +79,18 @@ class Runner {
   Runner(Runner&&) noexcept;
   Runner& operator=(Runner&&) noexcept;
 
-  // `resource`: an object node of a Document that is a resource (root, Bundle entry or contained). Rows reach
-  // the sink as they are made; on an Issue drop those of this resource. Issue.path is "view.column" (or the
-  // view's where or forEach), offset that of the resource. Rules: "view-column-many" (several values in a
-  // column that is no collection), "view-column-complex", "view-where-type", "view-execution", "view-limit".
+  // `resource`: an object node of a Document that is a resource (root, Bundle entry or contained; its type
+  // need not be told). Rows reach the sink as they are made; on an Issue drop those of this resource.
+  // Issue.path is "view.column" (or the view's where or forEach), offset that of the resource. Rules:
+  // "view-column-many" (several values in a column that is no collection), "view-column-complex",
+  // "view-where-type", "view-execution", "view-limit".
   std::expected<Outcome, Issue> run(const View& view, const fhirpath::Value& resource, RowSink& sink);
   std::expected<Outcome, Issue> run(const View& view, const fhir::Document& document, RowSink& sink);
 
   // Values of CompileOptions::variables, by name; kept by reference until changed.
   void setVariables(std::span<const fhirpath::NamedValue> variables);
-  // Follows one column (an index into View::columns()) step by step, by a second evaluation before that of the
-  // row; nullptr: none. For people who ask why, not for production paths.
+  // Follows one column (an index into View::columns()) step by step, by a second evaluation before that of
+  // the row; nullptr: none. For people who ask why, not for production paths.
   void follow(std::size_t column, fhirpath::TraceListener* listener);
   fhirpath::Evaluator& evaluator();
 

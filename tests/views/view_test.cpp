@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "fhir/bundle.h"
 #include "fhir/json_reader.h"
 #include "tests/views/case_file.h"
 #include "views/internal/chain.h"
@@ -106,6 +107,22 @@ TEST_F(Views, OutcomeSaysWhatBecameOfAResource) {
   EXPECT_EQ(outcome(R"({"resourceType":"Patient"})").filtered_by, 0);
   EXPECT_EQ(outcome(R"({"resourceType":"Patient","active":false})").filtered_by, 1);
   EXPECT_EQ(rows.rows.size(), 2U);
+}
+
+TEST_F(Views, ResourceOfABundleHasItsChoiceElements) {
+  const auto v = view(R"json({"resource":"Observation","select":[{"column":[
+    {"name":"value","path":"value.ofType(Quantity).value"}, {"name":"when","path":"effective.ofType(dateTime)"}]}]})json");
+  const fhir::Document bundle =
+      document(R"({"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Observation",
+    "effectiveDateTime":"2020-01-01","valueQuantity":{"value":70.50}}}]})");
+  const fhir::Bundle entries(bundle);
+  Runner runner(environment_);
+  Recorder rows;
+  for (const fhir::BundleEntry& entry : entries) {
+    ASSERT_TRUE(runner.run(*v, fhirpath::Value::node(bundle, entry.resource, terminology::kNoType), rows));
+  }
+  ASSERT_EQ(rows.rows.size(), 1U);
+  EXPECT_EQ(rows.rows[0], (std::vector<std::string>{"70.50", "2020-01-01"}));
 }
 
 TEST_F(Views, LineageNamesTheElements) {

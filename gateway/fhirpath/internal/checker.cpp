@@ -250,7 +250,8 @@ TypeSet Checker::checkElement(Expr* e, const TypeSet& input) {
   for (const TypeRef& type : input.types) {
     if (type.system == ValueKind::kQuantity && (e->text == "value" || e->text == "unit")) {
       set.types.push_back({kNoType, e->text == "value" ? ValueKind::kDecimal : ValueKind::kString});
-    } else if (type.system == ValueKind::kTypeInfo && (e->text == "name" || e->text == "namespace")) {
+    } else if (type.system == ValueKind::kTypeInfo &&
+               (e->text == "name" || e->text == "namespace" || e->text == "baseType")) {
       set.types.push_back({kNoType, ValueKind::kString});
     }
     if (type.isSystem()) continue;

@@ -74,6 +74,7 @@ class Checker {
   const TypeModel& types_;
   std::vector<Defined> defined_;
   std::optional<Diagnostic> failed_;
+  unsigned repeat_rounds_ = 0;  // of checkRepeat(), in the whole expression
 };
 
 }  // namespace tributary::fhirpath

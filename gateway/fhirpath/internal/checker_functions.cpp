@@ -75,7 +75,8 @@ TypeSet Checker::checkFunction(Expr* e, const Scope& scope, const TypeSet& input
   }
   if (info->id == FunctionId::kElementDefinition) {
     // A Value does not carry the profile that it is looked at through, so there would be nothing to give.
-    error(*e, "elementDefinition() is not supported; conformsTo(profile) holds an element against a definition");
+    error(*e,
+          "elementDefinition() is not supported; conformsTo(profile) holds an element against a definition");
     return {};
   }
   if (info->national && !options_.national_functions) {
@@ -240,6 +241,12 @@ TypeSet Checker::checkRepeat(Expr* e, const Scope& scope, const TypeSet& input) 
     if (!inner.self.known()) break;
     inner.self.add(set);
     if (inner.self.types.size() == before) break;
+    // Each round checks the repeats within again: nested deeply, they would take for ever.
+    constexpr unsigned kMostRounds = 200;
+    if (++repeat_rounds_ > kMostRounds) {
+      set = {};
+      break;
+    }
     const std::size_t warnings = program_.warnings.size();
     const auto failed = failed_;
     set.add(check(e->children[0], inner, inner.self, true));

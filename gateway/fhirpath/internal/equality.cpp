@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "fhirpath/internal/machine.h"
 #include "fhirpath/internal/quantities.h"
+#include "fhirpath/internal/utf8.h"
 
 namespace tributary::fhirpath {
 namespace {
@@ -39,14 +40,16 @@ std::uint64_t subtree(const Value& v) {
 std::string foldText(std::string_view text) {
   std::string out;
   bool blank = false;
-  for (const char c : text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const char c = text[at];
     if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
       blank = !out.empty();
+      ++at;
       continue;
     }
     if (blank) out += ' ';
     blank = false;
-    out += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    appendUtf8Checked(out, utf8Case(utf8Next(text, at), false));
   }
   return out;
 }
@@ -261,10 +264,10 @@ std::uint64_t Evaluator::Impl::hash(const Value& value) {
       // With a zone, the moment; without, the fields. Fractions of a second are left to the comparison.
       const Temporal t = v.asTemporal();
       std::int64_t minutes = ((t.year * 12LL + t.month) * 31 + t.day) * 1440;
-      if (t.hasZone()) {
-        // One zone's day may be another's: only the year is safe to hash cheaply, so use the minute of the
-        // hour.
-        return mix(7, static_cast<std::uint64_t>((t.minute + 6000 - t.zone % 60) % 60 * 60 + t.second));
+      if (t.hasZone() && t.precision >= Precision::kHour) {
+        // Equal hours may lie at different minutes: zones of half an hour.
+        return mix(7,
+                   static_cast<std::uint64_t>(t.utcSecond() / (t.precision == Precision::kHour ? 3600 : 1)));
       }
       minutes += t.hour * 60 + t.minute;
       return mix(static_cast<std::uint64_t>(minutes), t.second);

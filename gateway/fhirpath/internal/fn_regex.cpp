@@ -10,16 +10,27 @@ re2::StringPiece piece(std::string_view text) {
   return {text.data(), text.size()};
 }
 
-// FHIRPath writes $1 and ${name} for groups, RE2 \1.
-std::string substitution(std::string_view text) {
+// FHIRPath writes $1 and ${name} for groups, RE2 \1. A name that the pattern does not have is left as it
+// stands.
+std::string substitution(std::string_view text, const re2::RE2& pattern) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\') {
+    const std::string_view rest = text.substr(i);
+    if (rest[0] == '\\') {
       out += "\\\\";
-    } else if (text[i] == '$' && i + 1 < text.size() && text[i + 1] >= '0' && text[i + 1] <= '9') {
+    } else if (rest[0] == '$' && rest.size() > 1 && rest[1] >= '0' && rest[1] <= '9') {
       out += '\\';
+    } else if (const auto end = rest.find('}'); rest.starts_with("${") && end != std::string_view::npos) {
+      const auto& groups = pattern.NamedCapturingGroups();
+      const auto group = groups.find(std::string(rest.substr(2, end - 2)));
+      if (group != groups.end() && group->second <= 9) {  // RE2 knows \0 to \9
+        out += '\\' + std::to_string(group->second);
+      } else {
+        out += rest.substr(0, end + 1);
+      }
+      i += end;
     } else {
-      out += text[i];
+      out += rest[0];
     }
   }
   return out;
@@ -49,7 +60,7 @@ bool Evaluator::Impl::callRegex(const Expr& e, const Frame& frame, Span input, C
   } else if (e.function == kMatchesFull) {
     out.push(Value::boolean(re2::RE2::FullMatch(piece(*text), *compiled)));
   } else {
-    const std::string rewrite = substitution(*with);
+    const std::string rewrite = substitution(*with, *compiled);
     std::string problem;
     if (!compiled->CheckRewriteString(piece(rewrite), &problem)) {
       return fail(*e.children[1], "the substitution names a group that the pattern does not have");

@@ -5,30 +5,6 @@
 namespace tributary::fhirpath {
 namespace {
 
-// upper() and lower() for the letters of Basic Latin, Latin-1, Latin Extended-A, Greek and Cyrillic.
-std::uint32_t changeCase(std::uint32_t c, bool upper) {
-  const auto within = [&](std::uint32_t from, std::uint32_t to) { return c >= from && c <= to; };
-  if (upper) {
-    if (within('a', 'z')) return c - 32;
-    if ((within(0xE0, 0xFE) && c != 0xF7) || within(0x3B1, 0x3C9) || within(0x430, 0x44F)) {
-      return c == 0x3C2 ? 0x3A3 : c - 32;
-    }
-    if (c == 0xFF) return 0x178;
-    if (within(0x450, 0x45F)) return c - 80;
-  } else {
-    if (within('A', 'Z')) return c + 32;
-    if ((within(0xC0, 0xDE) && c != 0xD7) || within(0x391, 0x3A9) || within(0x410, 0x42F)) return c + 32;
-    if (c == 0x178) return 0xFF;
-    if (within(0x400, 0x40F)) return c + 80;
-  }
-  const bool even_upper =
-      within(0x100, 0x137) || within(0x14A, 0x177) || within(0x460, 0x481) || within(0x48A, 0x4BF);
-  const bool odd_upper = within(0x139, 0x148) || within(0x179, 0x17E);
-  if (even_upper && c != 0x130 && c != 0x131) return upper ? c & ~1U : c | 1U;
-  if (odd_upper) return upper ? (c % 2 == 0 ? c - 1 : c) : (c % 2 == 1 ? c + 1 : c);
-  return c;
-}
-
 bool isBlank(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f' || c == '\v';
 }
@@ -101,7 +77,7 @@ bool Evaluator::Impl::callStrings(const Expr& e, const Frame& frame, Span input,
       std::string changed;
       changed.reserve(text->size());
       for (std::size_t at = 0; at < text->size();) {
-        appendUtf8Checked(changed, changeCase(utf8Next(*text, at), e.function == kUpper));
+        appendUtf8Checked(changed, utf8Case(utf8Next(*text, at), e.function == kUpper));
       }
       out.push(newString(changed));
       return true;

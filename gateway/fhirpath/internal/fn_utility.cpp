@@ -41,6 +41,8 @@ bool Evaluator::Impl::callUtility(const Expr& e, const Frame& frame, Span input,
     return true;
   }
   if (e.function == kDefineVariable) {  // at the head of a path: nothing behind it can see the variable
+    std::optional<std::string_view> name;
+    if (!newVariable(e, frame, name)) return false;
     out.append(input);
     return true;
   }

@@ -1,12 +1,13 @@
 // The tree walk: every kind of expression but operators and functions.
 #include "fhirpath/internal/machine.h"
 
-#include <re2/re2.h>
-
+#include <algorithm>
 #include <tuple>
 
 #include "fhir/json_reader.h"
+#include "fhirpath/internal/checker_constants.h"
 #include "fhirpath/internal/fused.h"
+#include "fhirpath/internal/pattern.h"
 #include "fhirpath/internal/profile.h"
 #include "fhirpath/internal/program_impl.h"
 
@@ -179,6 +180,11 @@ std::optional<QuantityValue> Evaluator::Impl::quantityOf(const Value& node) {
   // for itself.
   if (code && (!system || *system == "http://unitsofmeasure.org")) {
     q.unit = *code;
+    // In the same place: a year or month of a FHIR Quantity is the calendar's, so it can be added to a date.
+    if (*code == "a" || *code == "mo") {
+      q.unit = *code == "a" ? "year" : "month";
+      q.calendar = true;
+    }
   } else if (unit) {
     q.unit = *unit;
   } else if (code) {
@@ -201,7 +207,8 @@ Value Evaluator::Impl::newString(std::string_view text) {
 }
 
 char* Evaluator::Impl::newText(const Expr& e, std::size_t size) {
-  auto* memory = static_cast<char*>(arena.allocate(size));
+  // A fresh arena has no address to give for nothing: an empty text takes a byte, too.
+  auto* memory = static_cast<char*>(arena.allocate(std::max<std::size_t>(size, 1)));
   if (memory == nullptr) failLimit(e, "the text is too long");
   return memory;
 }
@@ -378,8 +385,7 @@ bool Evaluator::Impl::evalPath(const Expr& e, const Frame& frame, Span input, Co
     Collection& target = last ? out : *to;
     if (part.op == Op::kFunction && part.function == FunctionId::kDefineVariable) {
       std::optional<std::string_view> name;
-      if (!evalString(*part.children[0], local, name)) return false;
-      if (!name) return fail(part, "the variable has no name", "a name");
+      if (!newVariable(part, local, name)) return false;
       for (const Defined* d = local.defined; d != nullptr; d = d->next) {
         if (d->name == *name)
           return fail(part, "the variable %" + std::string(*name) + " is defined already");
@@ -407,6 +413,17 @@ bool Evaluator::Impl::evalPath(const Expr& e, const Frame& frame, Span input, Co
     }
   }
   return true;
+}
+
+// The name that defineVariable() gives; that of an environment variable is an error.
+bool Evaluator::Impl::newVariable(const Expr& e, const Frame& frame, std::optional<std::string_view>& name) {
+  if (!evalString(*e.children[0], frame, name)) return false;
+  if (!name) return fail(e, "the variable has no name", "a name");
+  const bool taken =
+      *name == "context" || *name == "resource" || *name == "rootResource" || *name == "terminologies" ||
+      *name == "rowIndex" || !wellKnownVariable(*name).empty() ||
+      std::ranges::any_of(bindings->variables, [&](const NamedValue& v) { return v.name == *name; });
+  return !taken || fail(e, "%" + std::string(*name) + " is a variable of the environment", "another name");
 }
 
 bool Evaluator::Impl::evalVariable(const Expr& e, const Frame& frame, Collection& out) {
@@ -490,15 +507,12 @@ const re2::RE2* Evaluator::Impl::regex(const Expr& e, const Expr& pattern_expr, 
     return static_cast<const re2::RE2*>(pattern_expr.regex.get());
   std::string key = (ignore_case ? "i" : " ") + std::string(pattern);
   if (const auto found = regexes.find(key); found != regexes.end()) return found->second.get();
-  re2::RE2::Options options;
-  options.set_log_errors(false);
-  options.set_dot_nl(true);  // FHIRPath N1 5.6.9: single line mode
-  options.set_case_sensitive(!ignore_case);
-  options.set_max_mem(static_cast<std::int64_t>(environment.limits.regex_memory));
-  auto compiled = std::make_unique<re2::RE2>(re2::StringPiece(pattern.data(), pattern.size()), options);
+  auto compiled = compilePattern(pattern, ignore_case, environment.limits.regex_memory);
   if (!compiled->ok()) {
     if (compiled->error_code() == re2::RE2::ErrorPatternTooLarge) {
       failLimit(e, "the regular expression is too large");
+    } else if (compiled->error_code() == re2::RE2::ErrorRepeatSize) {
+      fail(e, "the regular expression repeats a part in a wrong way, or more than 1,000 times");
     } else {
       fail(e,
            "the regular expression is malformed or uses what is not supported here (look-around, back "

@@ -146,6 +146,7 @@ class Evaluator::Impl {
   bool evalSign(const Expr& e, const Frame& frame, Collection& out);
   bool evalUnion(const Expr& e, const Frame& frame, Collection& out);
   bool evalPath(const Expr& e, const Frame& frame, Span input, Collection& out);
+  bool newVariable(const Expr& e, const Frame& frame, std::optional<std::string_view>& name);
   bool evalVariable(const Expr& e, const Frame& frame, Collection& out);
   bool evalType(const Expr& e, const Frame& frame, Collection& out);
 

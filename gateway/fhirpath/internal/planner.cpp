@@ -1,12 +1,11 @@
 #include "fhirpath/internal/planner.h"
 
-#include <re2/re2.h>
-
 #include <algorithm>
 #include <unordered_set>
 
 #include "fhirpath/internal/fused.h"
 #include "fhirpath/internal/machine.h"
+#include "fhirpath/internal/pattern.h"
 
 namespace tributary::fhirpath {
 namespace {
@@ -349,12 +348,8 @@ void compilePatterns(Program::Impl& program, std::size_t max_memory) {
     Expr& argument = *e.children[0];
     if (argument.op != Op::kLiteral || !argument.has_value || argument.value.kind() != ValueKind::kString)
       continue;
-    re2::RE2::Options options;
-    options.set_log_errors(false);
-    options.set_dot_nl(true);
-    options.set_max_mem(static_cast<std::int64_t>(max_memory));
-    const std::string_view text = argument.value.asString();
-    auto compiled = std::make_shared<const re2::RE2>(re2::StringPiece(text.data(), text.size()), options);
+    const std::shared_ptr<const re2::RE2> compiled =
+        compilePattern(argument.value.asString(), false, max_memory);
     if (compiled->ok()) argument.regex = compiled;
   }
 }

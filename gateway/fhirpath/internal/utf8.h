@@ -16,5 +16,8 @@ std::size_t utf8Offset(std::string_view text, std::size_t n);
 // Reads the code point at `at` and moves on; a stray byte stands for itself.
 std::uint32_t utf8Next(std::string_view text, std::size_t& at);
 void appendUtf8Checked(std::string& out, std::uint32_t code_point);
+// In upper or lower case: the letters of Basic Latin, Latin-1, Latin Extended-A and Additional (Welsh), Greek
+// and Cyrillic; all others as they are.
+std::uint32_t utf8Case(std::uint32_t code_point, bool upper);
 
 }  // namespace tributary::fhirpath

@@ -219,6 +219,12 @@ class Compiler {
     shown.location = definition.location;
     shown.tags = definition.tags;
     if (column.program && shown.type.empty()) shown.type = inferredType(*column.program);
+    if (options_.definitions != nullptr && !definition.type.empty() &&
+        options_.definitions->findType(definition.type) == kNoType) {
+      problems_.add(Severity::kWarning, "view-structure", definition.location + ".type", definition.path.node,
+                    "there is no type '" + definition.type + "'",
+                    "Name a FHIR type, such as string, code, date or Quantity, or leave it out.");
+    }
     column.slot = slot(definition, std::move(shown));
     out.columns.push_back(std::move(column));
   }
