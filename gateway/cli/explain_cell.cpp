@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "collection/aggregate.h"
 #include "collection/codes.h"
 #include "collection/lineage.h"
 #include "fhir/reference.h"
@@ -56,10 +57,15 @@ void CellExplainer::head() const {
   std::printf("  %s%s%s, format %s%s%s\n", std::string(mandationName(field.mandation)).c_str(),
               field.mandation_confidence.empty() ? "" : ", ", field.mandation_confidence.c_str(), field.format.c_str(),
               field.value_set.empty() ? "" : ", codes of ", field.value_set.c_str());
+  if (!field.confidence.empty()) std::printf("  facts: %s\n", field.confidence.c_str());
   if (!field.sent) std::printf("  not sent: %s\n", field.unsent_reason.c_str());
   rules();
   if (table.scope == collection::Scope::kHeader) {
     std::printf("  filled from %s\n", collection_.headerOrigin(field_).c_str());
+    return;
+  }
+  if (table.scope == collection::Scope::kAggregate) {
+    std::printf("  filled from %s\n", collection::aggregateOrigin(collection_, table_, field_).c_str());
     return;
   }
   std::printf("  filled from, in this order:\n");
@@ -73,7 +79,7 @@ void CellExplainer::rules() const {
   for (const auto& rule : collection_.rules()) {
     if (rule.table != table_ || rule.field != name) continue;
     if (std::exchange(first, false)) std::printf("  rules:\n");
-    std::printf("    %-8s %-14s %s (%s, %s)\n", rule.id.c_str(), std::string(gradeName(rule.grade)).c_str(),
+    std::printf("    %-8s %-14s %s (%s, %s)\n", rule.id.c_str(), std::string(gradeName(rule)).c_str(),
                 rule.text.c_str(), rule.national ? "national id" : "our own id",
                 rule.confidence.empty() ? "not marked" : rule.confidence.c_str());
   }
@@ -242,7 +248,7 @@ void CellExplainer::issues(const collection::Row& row, const collection::Project
     const collection::Rule* const rule =
         issue.rule == collection::RowIssue::kNoRule ? nullptr : &collection_.rules()[issue.rule];
     std::printf("  rule %s: %s\n    %s; %s%s%s\n", rule == nullptr ? issue.issue.rule.c_str() : rule->id.c_str(),
-                issue.issue.text.c_str(), std::string(gradeName(issue.grade)).c_str(),
+                issue.issue.text.c_str(), std::string(rule == nullptr || rule->grade != issue.grade ? gradeName(issue.grade) : gradeName(*rule)).c_str(),
                 rule == nullptr ? "a rule of the gateway" : rule->national ? "national id" : "our own id",
                 rule == nullptr || rule->confidence.empty() ? "" : ", ", rule == nullptr ? "" : rule->confidence.c_str());
     if (cascade && issue.cause < projection.rows.size()) {

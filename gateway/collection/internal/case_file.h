@@ -30,7 +30,7 @@ struct CaseInput {
   bool file = false;
   std::vector<GivenRow> rows;  // without the header
   struct Claim {
-    std::string at;    // "CYP201CareContact[3]"
+    std::string at;    // "T201Contact[3]"
     std::string rule;  // what the row says it breaks; empty: it says nothing
   };
   std::vector<Claim> claims;  // as rows

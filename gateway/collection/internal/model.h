@@ -24,8 +24,8 @@ std::unique_ptr<JsonFile> readJson(const std::filesystem::path& path, Reporter& 
 // A check as the logical model states it; links to other tables are resolved when all tables are known.
 struct PendingCheck {
   Check check;
-  std::string parent;  // "CYP001.LocalPatientID"
-  std::string other;   // compare: field, "CYP101.field" or "$start"
+  std::string parent;  // "T001.PatientID"
+  std::string other;   // compare: field, "T101.field" or "$start"
   Json at;
   const JsonFile* file = nullptr;
 };
