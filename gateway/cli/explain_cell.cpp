@@ -41,8 +41,8 @@ std::string coding(std::string_view system, std::string_view code) {
 }  // namespace
 
 CellExplainer::CellExplainer(const Collection& collection, const std::filesystem::path& folder, std::uint16_t table,
-                             std::uint16_t field, Locate locate, Held held)
-    : collection_(collection), table_(table), field_(field), locate_(std::move(locate)), held_(std::move(held)) {
+                             std::uint16_t field, Locate locate, Held held, bool tell_elements)
+    : collection_(collection), table_(table), field_(field), locate_(std::move(locate)), held_(std::move(held)), tell_elements_(tell_elements) {
   if (auto maps = collection::readMapFiles(folder)) maps_ = std::move(*maps);
   for (std::size_t s = 0; s < collection.sources().size(); ++s) {
     const views::Column* const column = collection.sources()[s].table == table ? collection.column(s, field) : nullptr;
@@ -111,9 +111,10 @@ void CellExplainer::row(const collection::Row& row, std::span<const Attempt> att
   }
   for (const Attempt& one : attempts) {
     const bool gave = !cell.empty() && one.source == giver && !one.value.empty();
-    if (cell.empty() || gave) attempt(one, cell, gave);
+    const bool direct = gave && std::any_of(lineage->begin(), lineage->end(), [&](const auto& from) { return from.field == field_ && read(from, cell); });
+    if (cell.empty() || gave) attempt(one, cell, gave, direct);
   }
-  for (std::size_t i = 0; held_ && lineage && i < lineage->size(); ++i) {
+  for (std::size_t i = 0; tell_elements_ && held_ && lineage && i < lineage->size(); ++i) {
     if ((*lineage)[i].field == field_) elements((*lineage)[i]);
   }
   if (cell.empty()) {
@@ -129,13 +130,25 @@ void CellExplainer::row(const collection::Row& row, std::span<const Attempt> att
   issues(row, projection);
 }
 
-void CellExplainer::attempt(const Attempt& attempt, std::string_view cell, bool gave) const {
+// Was the cell read as it stands, so that no translation gave it?
+bool CellExplainer::read(const collection::CellLineage& from, std::string_view cell) const {
+  return held_ && std::any_of(from.elements.begin(), from.elements.end(), [&](const collection::LineageElement& element) {
+           const fhir::Document* const document = element.condition ? nullptr : held_(element.journal);
+           const fhir::NodeIndex node = document == nullptr ? fhir::kNoNode : collection::elementAt(*document, element.offset);
+           if (node == fhir::kNoNode) return false;
+           if ((*document)[node].kind < fhir::Kind::kArray) return document->scalar(node) == cell;
+           const auto codes = collection::codesAt(*document, node);
+           return std::any_of(codes.begin(), codes.end(), [&](const auto& one) { return one.code == cell; });
+         });
+}
+
+void CellExplainer::attempt(const Attempt& attempt, std::string_view cell, bool gave, bool direct) const {
   const auto& source = collection_.sources()[attempt.source];
   const views::Column& column = collection_.view(attempt.source).columns()[attempt.column];
   const auto line = lines_.find(attempt.source);
   std::printf("  %s %s: %s\n    %s:%u\n", gave ? "by" : "tried", source.name.c_str(), attempt.expression.c_str(),
               nearPath(source.file).c_str(), line == lines_.end() ? 0U : line->second);
-  translations(attempt, cell);
+  if (!direct) translations(attempt, cell);
   conversion(column, attempt.value, cell);
   if (!attempt.value.empty()) return;
   for (const Stop& one : attempt.stops) stop(one, attempt);

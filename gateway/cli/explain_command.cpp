@@ -1,6 +1,7 @@
 #include "cli/explain_command.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <set>
 #include <string>
@@ -268,7 +269,12 @@ void explainLedger(const ExplainOptions& options) {
                                 [&](const fhir::Document& document, fhir::NodeIndex node) {
                                   return source + " journal " + std::to_string(journals[&document]) + " byte " +
                                          std::to_string(document.sourceOffset(node));
-                                });
+                                },
+                                [&](std::uint64_t journal) {
+                                  const auto found = std::find_if(journals.begin(), journals.end(), [&](const auto& one) { return one.second == journal; });
+                                  return found == journals.end() ? nullptr : found->first;
+                                },
+                                false);
   explainer.head();
   if (collection.tables()[cell.table].scope == collection::Scope::kHeader) return;
   const auto generation = gateway.store->cursor("gateway", "generation");
