@@ -86,6 +86,17 @@ std::shared_ptr<const collection::Collection> requireCollectionIn(const std::fil
   return loadCollection(folder, options);
 }
 
+std::string practiceSettings(const CollectionInput& input) {
+  std::string out;
+  const auto defaults = collection::mappingTestSettings(collectionFolder(input) / "tests");
+  if (!defaults) return out;
+  for (const auto& [name, value] : defaults->settings) {
+    const bool given = std::any_of(input.settings.begin(), input.settings.end(), [&](const std::string& one) { return one.starts_with(name + "="); });
+    if (!given) out += (out.empty() ? "" : ", ") + name + " = " + value;
+  }
+  return out;
+}
+
 std::filesystem::path xmlLayoutOf(const CollectionInput& input) {
   const auto path = collectionFolder(input) / "forms" / "xml.json";
   std::error_code ignored;

@@ -17,6 +17,8 @@ struct CollectionInput {
   std::vector<std::string> settings;  // name=value
 };
 
+// Settings that were not given, so that those of the mapping tests stand for them: "provider = X, …".
+std::string practiceSettings(const CollectionInput& input);
 void addCollectionOptions(CLI::App& command, CollectionInput& input, bool files_required = true);
 std::filesystem::path collectionFolder(const CollectionInput& input);
 // The folders with a collection.json below a folder, in order of their names.

@@ -89,6 +89,7 @@ class Printer {
   }
 
   void print() const {
+    std::printf("%s\n", std::string(collection_.title()).c_str());
     if (systems_.size() > 1) legend();
     std::vector<std::size_t> order(coverage_.tables().size());
     std::iota(order.begin(), order.end(), std::size_t{0});
@@ -204,15 +205,18 @@ void show(const collection::Collection& collection, const Coverage& counts, cons
 void coverageOfGateway(const CoverageOptions& options) {
   const StoredGateway gateway = openStoredGateway(options.config);
   Coverage counts(gateway.collection);
+  collection::Aggregations aggregations(gateway.collection, countingDay(*gateway.collection, options.at));
   collection::Projector projector(gateway.collection);
   const auto done = gateway.subjects->each([&](const pipeline::StoredSubjects::Subject& subject) -> Result<void> {
     collection::ProjectOptions project = subject.options;
     project.watch = &counts.watch();
     TRY_ASSIGN(const collection::Projection projection, projector.project(subject.inputs, subject.shared, project));
     counts.add(projection, [&](const collection::Row&) { return subject.source; });
+    aggregations.add(projection);
     return {};
   });
   if (!done) failWith(done.error());
+  for (const auto& counted : aggregations.finish()) counts.add(counted);
   show(*gateway.collection, counts, options);
 }
 

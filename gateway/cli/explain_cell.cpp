@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "collection/aggregate.h"
 #include "collection/codes.h"
 #include "collection/lineage.h"
 #include "fhir/reference.h"
@@ -40,8 +41,8 @@ std::string coding(std::string_view system, std::string_view code) {
 }  // namespace
 
 CellExplainer::CellExplainer(const Collection& collection, const std::filesystem::path& folder, std::uint16_t table,
-                             std::uint16_t field, Locate locate, Held held)
-    : collection_(collection), table_(table), field_(field), locate_(std::move(locate)), held_(std::move(held)) {
+                             std::uint16_t field, Locate locate, Held held, bool tell_elements)
+    : collection_(collection), table_(table), field_(field), locate_(std::move(locate)), held_(std::move(held)), tell_elements_(tell_elements) {
   if (auto maps = collection::readMapFiles(folder)) maps_ = std::move(*maps);
   for (std::size_t s = 0; s < collection.sources().size(); ++s) {
     const views::Column* const column = collection.sources()[s].table == table ? collection.column(s, field) : nullptr;
@@ -56,10 +57,15 @@ void CellExplainer::head() const {
   std::printf("  %s%s%s, format %s%s%s\n", std::string(mandationName(field.mandation)).c_str(),
               field.mandation_confidence.empty() ? "" : ", ", field.mandation_confidence.c_str(), field.format.c_str(),
               field.value_set.empty() ? "" : ", codes of ", field.value_set.c_str());
+  if (!field.confidence.empty()) std::printf("  facts: %s\n", field.confidence.c_str());
   if (!field.sent) std::printf("  not sent: %s\n", field.unsent_reason.c_str());
   rules();
   if (table.scope == collection::Scope::kHeader) {
     std::printf("  filled from %s\n", collection_.headerOrigin(field_).c_str());
+    return;
+  }
+  if (table.scope == collection::Scope::kAggregate) {
+    std::printf("  filled from %s\n", collection::aggregateOrigin(collection_, table_, field_).c_str());
     return;
   }
   std::printf("  filled from, in this order:\n");
@@ -73,7 +79,7 @@ void CellExplainer::rules() const {
   for (const auto& rule : collection_.rules()) {
     if (rule.table != table_ || rule.field != name) continue;
     if (std::exchange(first, false)) std::printf("  rules:\n");
-    std::printf("    %-8s %-14s %s (%s, %s)\n", rule.id.c_str(), std::string(gradeName(rule.grade)).c_str(),
+    std::printf("    %-8s %-14s %s (%s, %s)\n", rule.id.c_str(), std::string(gradeName(rule)).c_str(),
                 rule.text.c_str(), rule.national ? "national id" : "our own id",
                 rule.confidence.empty() ? "not marked" : rule.confidence.c_str());
   }
@@ -105,9 +111,10 @@ void CellExplainer::row(const collection::Row& row, std::span<const Attempt> att
   }
   for (const Attempt& one : attempts) {
     const bool gave = !cell.empty() && one.source == giver && !one.value.empty();
-    if (cell.empty() || gave) attempt(one, cell, gave);
+    const bool direct = gave && std::any_of(lineage->begin(), lineage->end(), [&](const auto& from) { return from.field == field_ && read(from, cell); });
+    if (cell.empty() || gave) attempt(one, cell, gave, direct);
   }
-  for (std::size_t i = 0; held_ && lineage && i < lineage->size(); ++i) {
+  for (std::size_t i = 0; tell_elements_ && held_ && lineage && i < lineage->size(); ++i) {
     if ((*lineage)[i].field == field_) elements((*lineage)[i]);
   }
   if (cell.empty()) {
@@ -123,13 +130,25 @@ void CellExplainer::row(const collection::Row& row, std::span<const Attempt> att
   issues(row, projection);
 }
 
-void CellExplainer::attempt(const Attempt& attempt, std::string_view cell, bool gave) const {
+// Was the cell read as it stands, so that no translation gave it?
+bool CellExplainer::read(const collection::CellLineage& from, std::string_view cell) const {
+  return held_ && std::any_of(from.elements.begin(), from.elements.end(), [&](const collection::LineageElement& element) {
+           const fhir::Document* const document = element.condition ? nullptr : held_(element.journal);
+           const fhir::NodeIndex node = document == nullptr ? fhir::kNoNode : collection::elementAt(*document, element.offset);
+           if (node == fhir::kNoNode) return false;
+           if ((*document)[node].kind < fhir::Kind::kArray) return document->scalar(node) == cell;
+           const auto codes = collection::codesAt(*document, node);
+           return std::any_of(codes.begin(), codes.end(), [&](const auto& one) { return one.code == cell; });
+         });
+}
+
+void CellExplainer::attempt(const Attempt& attempt, std::string_view cell, bool gave, bool direct) const {
   const auto& source = collection_.sources()[attempt.source];
   const views::Column& column = collection_.view(attempt.source).columns()[attempt.column];
   const auto line = lines_.find(attempt.source);
   std::printf("  %s %s: %s\n    %s:%u\n", gave ? "by" : "tried", source.name.c_str(), attempt.expression.c_str(),
               nearPath(source.file).c_str(), line == lines_.end() ? 0U : line->second);
-  translations(attempt, cell);
+  if (!direct) translations(attempt, cell);
   conversion(column, attempt.value, cell);
   if (!attempt.value.empty()) return;
   for (const Stop& one : attempt.stops) stop(one, attempt);
@@ -242,7 +261,7 @@ void CellExplainer::issues(const collection::Row& row, const collection::Project
     const collection::Rule* const rule =
         issue.rule == collection::RowIssue::kNoRule ? nullptr : &collection_.rules()[issue.rule];
     std::printf("  rule %s: %s\n    %s; %s%s%s\n", rule == nullptr ? issue.issue.rule.c_str() : rule->id.c_str(),
-                issue.issue.text.c_str(), std::string(gradeName(issue.grade)).c_str(),
+                issue.issue.text.c_str(), std::string(rule == nullptr || rule->grade != issue.grade ? gradeName(issue.grade) : gradeName(*rule)).c_str(),
                 rule == nullptr ? "a rule of the gateway" : rule->national ? "national id" : "our own id",
                 rule == nullptr || rule->confidence.empty() ? "" : ", ", rule == nullptr ? "" : rule->confidence.c_str());
     if (cascade && issue.cause < projection.rows.size()) {

@@ -22,9 +22,9 @@ class CellExplainer {
   // The resource that lineage names by this journal number; nullptr: not at hand.
   using Held = std::function<const fhir::Document*(std::uint64_t)>;
 
-  // Without `held` the elements that a value was read from are not told (a ledger tells them itself).
+  // Without `tell_elements` those that a value was read from are not told (a ledger tells them itself).
   CellExplainer(const collection::Collection& collection, const std::filesystem::path& folder, std::uint16_t table,
-                std::uint16_t field, Locate locate, Held held = {});
+                std::uint16_t field, Locate locate, Held held, bool tell_elements = true);
 
   // What the field is, its rules, and the expressions that fill it.
   void head() const;
@@ -38,7 +38,8 @@ class CellExplainer {
   void rules() const;
   // The elements that a cell was read from.
   void elements(const collection::CellLineage& from) const;
-  void attempt(const collection::Attempt& attempt, std::string_view cell, bool gave) const;
+  bool read(const collection::CellLineage& from, std::string_view cell) const;
+  void attempt(const collection::Attempt& attempt, std::string_view cell, bool gave, bool direct) const;
   void conversion(const views::Column& column, const std::string& value, std::string_view cell) const;
   void translations(const collection::Attempt& attempt, std::string_view cell) const;
   void stop(const collection::Stop& stop, const collection::Attempt& attempt) const;
@@ -49,6 +50,7 @@ class CellExplainer {
   std::uint16_t table_, field_;
   Locate locate_;
   Held held_;
+  bool tell_elements_;
   std::vector<collection::MapFile> maps_;
   std::map<std::size_t, std::uint32_t> lines_;  // of the expressions, by source
 };

@@ -1,6 +1,7 @@
 #include "cli/explain_command.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <set>
 #include <string>
@@ -10,6 +11,7 @@
 #include "cli/collection_bench.h"
 #include "cli/explain_cell.h"
 #include "cli/stored_gateway.h"
+#include "collection/aggregations.h"
 #include "collection/lineage.h"
 #include "fhir/json_reader.h"
 
@@ -24,7 +26,7 @@ using collection::Row;
 
 struct ExplainOptions {
   CollectionInput input;
-  std::string cell, row, config;
+  std::string cell, row, config, at;
   std::size_t most = 3;
 };
 
@@ -46,7 +48,10 @@ Cell requireCell(const Collection& collection, const std::string& name) {
   for (std::size_t f = 0; f < fields.size(); ++f) {
     if (fields[f].name == name.substr(dot + 1)) return {*table, static_cast<std::uint16_t>(f)};
   }
-  failWith(fail(ErrorCode::kNotFound, "there is no such field in " + collection.tables()[*table].name).error(), kExitUsage);
+  std::string names;
+  for (const auto& field : fields) names += (names.empty() ? "" : ", ") + field.name;
+  failWith(fail(ErrorCode::kNotFound, "there is no field '" + name.substr(dot + 1) + "' in " + collection.tables()[*table].name + "; it has " + names).error(),
+           kExitUsage);
 }
 
 // Collects the rows that are asked for while a subject is projected.
@@ -81,6 +86,34 @@ class Asked {
   std::unordered_map<const Row*, std::vector<Attempt>> attempts_;  // of the subject at work
 };
 
+// A cell of a table that is counted: at which moment, what came out, and what is wrong with it.
+void explainCounted(const ExplainOptions& options, std::shared_ptr<const Collection> collection, collection::Workbench& bench, Cell cell) {
+  collection::Aggregations aggregations(collection, countingDay(*collection, options.at));
+  const auto totals = bench.project([&](const std::string&, std::span<const BenchResource* const>, const Projection& projection) {
+    aggregations.add(projection);
+  });
+  if (!totals) failWith(totals.error());
+  const auto& table = collection->tables()[cell.table];
+  std::size_t found = 0;
+  for (const auto& counted : aggregations.finish()) {
+    if (counted.table != cell.table) continue;
+    std::printf("  %s\n", collection::describeOccasion(*collection, counted).c_str());
+    for (const auto& row : counted.result.rows) {
+      if ((!options.row.empty() && row.key != options.row) || ++found > options.most) continue;
+      const std::string& value = row.cells[cell.field];
+      std::printf("\nrow %s%s\n  value: %s\n", row.key.c_str(), row.good ? "" : "  (quarantined)", value.empty() ? "(empty)" : value.c_str());
+      for (const Issue& issue : row.issues) {
+        if (issue.path.ends_with("." + table.fields[cell.field].name)) std::printf("  rule %s: %s\n", issue.rule.c_str(), issue.text.c_str());
+      }
+    }
+    for (const Issue& note : counted.result.notes) std::printf("\n%s: %s\n  %s\n", note.rule.c_str(), note.text.c_str(), note.remedy.c_str());
+  }
+  if (found > options.most) std::printf("\n… %zu more rows; --row KEY picks one, --most N shows more\n", found - options.most);
+  if (found != 0) return;
+  std::printf("\nno row%s\n", options.row.empty() ? "" : " with this key");
+  exitWith(kExitData);
+}
+
 void explainFiles(const ExplainOptions& options) {
   const auto collection = requireCollection(options.input);
   const Cell cell = requireCell(*collection, options.cell);
@@ -103,6 +136,7 @@ void explainFiles(const ExplainOptions& options) {
                                 });
   explainer.head();
   if (header) return;
+  if (collection->tables()[cell.table].scope == collection::Scope::kAggregate) return explainCounted(options, collection, *bench, cell);
   Asked asked(cell, options);
   std::set<std::string> refused;
   collection::ProjectOptions project;
@@ -235,7 +269,12 @@ void explainLedger(const ExplainOptions& options) {
                                 [&](const fhir::Document& document, fhir::NodeIndex node) {
                                   return source + " journal " + std::to_string(journals[&document]) + " byte " +
                                          std::to_string(document.sourceOffset(node));
-                                });
+                                },
+                                [&](std::uint64_t journal) {
+                                  const auto found = std::find_if(journals.begin(), journals.end(), [&](const auto& one) { return one.second == journal; });
+                                  return found == journals.end() ? nullptr : found->first;
+                                },
+                                false);
   explainer.head();
   if (collection.tables()[cell.table].scope == collection::Scope::kHeader) return;
   const auto generation = gateway.store->cursor("gateway", "generation");
@@ -298,6 +337,7 @@ void addExplainCommand(CLI::App& root) {
   command->add_option("-c,--config", options->config, "configuration of a gateway: explain a cell of its ledger")
       ->check(CLI::ExistingFile);
   addCollectionOptions(*command, options->input, false);
+  addCountingDay(*command, options->at);
   command->footer("Ends with 0 when a row was told, 1 when there is none, 2 when the arguments or mappings are wrong.");
   command->callback([options] { explain(*options); });
 }

@@ -114,12 +114,16 @@ void printTable(const collection::Table& table, const Rows& rows) {
   const std::size_t screen = screenWidth();
   std::vector<std::size_t> width(table.fields.size());
   std::vector<std::size_t> keys, rest;
+  // What tells the rows apart comes in front of each block; a column that says the same in all of them does not.
+  const auto differs = [&](std::size_t f) {
+    return rows.size() < 2 || std::any_of(rows.begin(), rows.end(), [&](const auto& row) { return row[f] != rows.front()[f]; });
+  };
   for (std::size_t f = 0; f < table.fields.size(); ++f) {
     for (std::size_t r = 0; r < std::min(rows.size(), kMost); ++r) width[f] = std::max(width[f], length(rows[r][f]));
     if (width[f] == 0) continue;
     width[f] = std::min(kWidest, std::max(width[f], table.fields[f].name.size()));
     const bool key = std::find(table.key.begin(), table.key.end(), f) != table.key.end();
-    (key && keys.size() < 2 ? keys : rest).push_back(f);
+    (key && keys.size() < 2 && differs(f) ? keys : rest).push_back(f);
   }
   const auto block = [&](const std::vector<std::size_t>& fields) {
     std::string line;
@@ -199,10 +203,16 @@ void map(const MapOptions& options) {
   if (!totals) failWith(totals.error());
   keepCounted(*collection, aggregations, collected);
   std::printf("%s\n", std::string(collection->title()).c_str());
+  if (const std::string practice = practiceSettings(options.input); !practice.empty())
+    std::printf("Settings of its tests, for practice (--set gives yours): %s\n", practice.c_str());
   for (const std::string& occasion : collected.occasions) std::printf("%s\n", occasion.c_str());
   if (!options.folder.empty()) {
     writeMapped(*collection, collected.rows, options.folder, options.format,
                 options.layout.empty() ? xmlLayoutOf(options.input) : std::filesystem::path(options.layout));
+    for (const auto& table : collection->tables()) {
+      if (table.scope != collection::Scope::kHeader) continue;
+      std::printf("%s is not written: its row tells a window of submission, which a gateway's destination has and files have not\n", table.name.c_str());
+    }
   } else if (!options.summary) {
     for (const auto& [table, rows] : collected.rows) printTable(collection->tables()[table], rows);
   } else {

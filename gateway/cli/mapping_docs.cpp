@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "collection/aggregate.h"
 #include "collection/mapping_files.h"
 #include "views/view.h"
 
@@ -49,6 +50,8 @@ const char* scopeText(collection::Scope scope) {
       return "resources of one patient";
     case collection::Scope::kProvider:
       return "resources of no patient (the provider's own)";
+    case collection::Scope::kAggregate:
+      return "rows of other tables, counted by a calendar";
   }
   return "";
 }
@@ -61,7 +64,7 @@ class Pages {
 
   std::string index() const {
     std::string out = "# " + std::string(collection_.title()) + ": where each field comes from\n\n" + kGenerated +
-                      "\nA page a table. A mark says whether a fact is *stated* by the publisher or *inferred* by us.\n\n"
+                      "\nA page a table. A mark says whether a fact is *stated* by the publisher, *inferred* by us, or *assumed*; what exactly is stated, and for\nwhich version, stands at each field.\n\n"
                       "| table | title | fields sent | made from |\n|---|---|---|---|\n";
     for (std::size_t t = 0; t < collection_.tables().size(); ++t) {
       const Table& table = collection_.tables()[t];
@@ -72,7 +75,7 @@ class Pages {
       }
       const auto sent = std::count_if(table.fields.begin(), table.fields.end(), [](const Field& f) { return f.sent; });
       out += "| [" + table.name + "](" + table.name + ".md) | " + cell(table.title) + " | " + std::to_string(sent) + " | " +
-             (from.empty() ? "settings and the window" : from) + " |\n";
+             (!from.empty() ? from : table.scope == collection::Scope::kAggregate ? counted(t) : "settings and the window") + " |\n";
     }
     return out;
   }
@@ -88,6 +91,16 @@ class Pages {
 
  private:
   static constexpr const char* kGenerated = "<!-- Made by `tributary mapping docs`; change the mappings, not this page. -->\n";
+
+  // The tables that an aggregate is counted over.
+  std::string counted(std::size_t t) const {
+    std::string out;
+    for (const auto& aggregate : collection::aggregateTables(collection_)) {
+      if (aggregate.table != t) continue;
+      for (const std::uint16_t read : aggregate.reads) out += (out.empty() ? "rows of " : ", ") + collection_.tables()[read].name;
+    }
+    return out;
+  }
 
   static std::string keyText(const Table& table) {
     if (table.key.empty()) return {};
@@ -135,10 +148,13 @@ class Pages {
     const Table& table = collection_.tables()[t];
     const Field& described = table.fields[f];
     std::string out = "\n## " + described.name + "\n" + sentence(described.title) + " " +
-                      sentence((described.format.empty() ? "" : "Format " + described.format + "; ") + mandation(described)) + "\n";
+                      sentence((described.format.empty() ? "" : "Format " + described.format + "; ") + mandation(described)) +
+                      (described.confidence.empty() ? "" : " Facts: " + sentence(cell(described.confidence))) + "\n";
     if (!described.sent) return out + "\nNot sent: " + sentence(described.unsent_reason) + "\n";
     out += codeList(described);
     if (table.scope == collection::Scope::kHeader) return out + "\nFilled from " + sentence(collection_.headerOrigin(f)) + "\n" + rules(t, described);
+    if (table.scope == collection::Scope::kAggregate)
+      return out + "\nFilled from " + sentence(collection::aggregateOrigin(collection_, static_cast<std::uint16_t>(t), f)) + "\n" + rules(t, described);
     std::string from;
     for (std::size_t s = 0; s < collection_.sources().size(); ++s) {
       if (collection_.sources()[s].table == t) from += expression(s, f);
@@ -216,7 +232,7 @@ class Pages {
     std::string out;
     for (const auto& rule : collection_.rules()) {
       if (rule.table != t || rule.field != field.name) continue;
-      out += "| " + code(rule.id) + " | " + std::string(gradeName(rule.grade)) + " | " + cell(rule.text) + " | " +
+      out += "| " + code(rule.id) + " | " + std::string(gradeName(rule)) + " | " + cell(rule.text) + " | " +
              (rule.national ? "national id" : "our id") + (rule.confidence.empty() ? "" : ", " + rule.confidence) + " |\n";
     }
     return out.empty() ? out : "\n| rule | grade | asks | |\n|---|---|---|---|\n" + out;

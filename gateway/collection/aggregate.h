@@ -29,6 +29,8 @@ struct AggregateTable {
   std::vector<std::uint16_t> reads;  // tables whose rows it needs
 };
 std::vector<AggregateTable> aggregateTables(const Collection& collection);
+// How a cell of an aggregate table comes about, for people: "the setting 'provider'", "the sum of …". Empty: it is no such table.
+std::string aggregateOrigin(const Collection& collection, std::uint16_t table, std::size_t field);
 
 // The latest occasion whose day is `day` or before it ("2026-11-19"); nullopt when the calendar starts later or `day` is no date.
 std::optional<Occasion> occasionOn(const Collection& collection, std::size_t aggregate, std::string_view day);

@@ -30,7 +30,7 @@ struct SubmissionWindow {
   friend bool operator==(const SubmissionWindow&, const SubmissionWindow&) = default;
 };
 
-// The calendar of a collection, which is data: a file of its own (see fhir-mappings/csds/1.6/calendar.json) that a user can
+// The calendar of a collection, which is data: a file of its own (calendar.json beside collection.json) that a user can
 // replace. Reporting periods are calendar months. Immutable; any thread.
 class Calendar {
  public:

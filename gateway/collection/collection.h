@@ -49,6 +49,7 @@ struct Field {
   bool sent = true;  // false: removed or held back; its cell is always empty and it is no column of a file
   std::string unsent_reason;         // plain English; empty when it is sent
   std::string mandation_confidence;  // "stated" or "inferred", as the facts say
+  std::string confidence;  // what exactly is stated, in the words of the facts; may be empty
 };
 
 // A table in submission order.
@@ -69,11 +70,13 @@ struct Rule {
   bool national = false;
   std::string kind;  // mandatory, format, code, parent, unique, date, check-digit, invariant, …
   Grade grade = Grade::kWarning;
+  bool group = false;  // the record, and what hangs on it
   std::uint16_t table = 0;
   std::string field;
   std::string text;        // what it asks for
   std::string confidence;  // "stated" or "inferred", as the facts say
 };
+std::string_view gradeName(const Rule& rule);  // as the collection says it: "reject-group", too
 
 // One source of a table: a ViewDefinition.
 struct Source {
@@ -129,7 +132,7 @@ class Collection {
   Collection(const Collection&) = delete;
   Collection& operator=(const Collection&) = delete;
 
-  std::string_view id() const;  // "csds/1.6"
+  std::string_view id() const;  // "name/1.0"
   std::string_view title() const;
   std::string_view timeZone() const;     // "Europe/London"
   std::string_view contentHash() const;  // hex, over all files and settings: the generation

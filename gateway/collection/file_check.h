@@ -20,8 +20,8 @@ struct FileFinding {
   std::string text;
 };
 
-// Rules over a whole file, which no subject can check alone: values that must belong to one key only (an NHS number
-// to one patient), and tables that must not be empty. Fed row by row while a submission is assembled; holds 16 bytes for each
+// Rules over a whole file, which no subject can check alone: values that must belong to one key only (a national
+// number to one patient), and tables that must not be empty. Fed row by row while a submission is assembled; holds 16 bytes for each
 // value looked at. One submission, one thread.
 class FileCheck {
  public:

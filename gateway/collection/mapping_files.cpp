@@ -1,8 +1,8 @@
 #include "collection/mapping_files.h"
 
-#include <charconv>
 #include <set>
 
+#include "collection/internal/load.h"
 #include "collection/internal/model.h"
 #include "collection/internal/reporter.h"
 
@@ -77,18 +77,7 @@ std::uint32_t lineOf(const std::filesystem::path& path, std::string_view locatio
   Reporter reporter(issues);
   const auto file = readJson(path, reporter);
   if (file == nullptr) return 0;
-  Json at = file->root();
-  while (at && !location.empty()) {
-    const std::string_view step = location.substr(0, location.find('.'));
-    location.remove_prefix(std::min(location.size(), step.size() + 1));
-    const std::size_t bracket = step.find('[');
-    at = at[step.substr(0, bracket)];
-    if (bracket == std::string_view::npos) continue;
-    std::size_t index = 0;
-    std::from_chars(step.data() + bracket + 1, step.data() + step.size(), index);
-    const auto items = at.items();
-    at = index < items.size() ? items[index] : Json();
-  }
+  const Json at = memberAt(file->root(), location);
   return at ? at.position().line : 0;
 }
 

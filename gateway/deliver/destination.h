@@ -15,7 +15,7 @@ namespace tributary::deliver {
 // One file on its way. `id` is the idempotency key: it stays the same over all attempts and restarts.
 struct Submission {
   std::string id = {};          // 1 to 64 of A-Z a-z 0-9 . _ -, not starting with a dot
-  std::string collection = {};  // "csds/1.6"
+  std::string collection = {};  // "name/1.0"
   Instant window_from{}, window_to{};
   std::filesystem::path file = {};  // the payload, complete and durable
   std::string content_type = {};    // "application/zip" or "application/x-ndjson"

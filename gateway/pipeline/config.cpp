@@ -401,10 +401,10 @@ void readCollection(Reader& reader, const toml::table& root, Config& config) {
   const toml::table* table = root["collection"].as_table();
   if (table == nullptr) {
     return reader.issue(root.source(), "collection", "there is no [collection]",
-                        "Add [collection] with id = \"csds/1.6\" or another folder of the mappings.");
+                        "Add [collection] with id = \"NAME/VERSION\", a folder of the mappings.");
   }
   reader.table(*table, "collection",
-               {{"id", KeyType::kText, &config.collection, "folder of the mappings, such as csds/1.6", true},
+               {{"id", KeyType::kText, &config.collection, "folder of the mappings, such as name/1.0", true},
                 {"mappings", KeyType::kPath, &config.mappings, "folder that holds the collections; default: the shipped one"},
                 {"calendar", KeyType::kPath, &config.calendar, "your own calendar file (periods and windows) instead of the collection's"}},
                 "settings");
@@ -531,7 +531,7 @@ std::string describeConfig() {
     out += "\n";
   };
   part("[gateway]", gatewayKeys(config, number));
-  part("[collection]", {{"id", KeyType::kText, nullptr, "folder of the mappings, such as csds/1.6", true},
+  part("[collection]", {{"id", KeyType::kText, nullptr, "folder of the mappings, such as name/1.0", true},
                         {"mappings", KeyType::kPath, nullptr, "folder that holds the collections; default: the shipped one"},
                         {"calendar", KeyType::kPath, nullptr, "your own calendar file (periods and windows) instead of the collection's"},
                         {"settings", KeyType::kText, nullptr, "table of the values that the collection asks for (provider, submitter, …)"}});

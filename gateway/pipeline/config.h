@@ -99,7 +99,7 @@ struct Config {
   std::string log_level = "info";
   std::string log_format = "json";          // json | text
 
-  std::string collection;                   // "csds/1.6": a folder of the mappings
+  std::string collection;                   // "name/1.0": a folder of the mappings
   std::filesystem::path mappings;           // folder that holds collections; empty: the shipped one
   std::filesystem::path calendar;           // the user's own calendar file; empty: the collection's
   std::map<std::string, std::string> settings;  // values the collection asks for (provider, submitter, …)

@@ -91,7 +91,7 @@ class Checker {
     const fs::path at = (config_.mappings.empty() ? paths_.mappings : config_.mappings) / config_.collection;
     std::error_code error;
     if (!fs::exists(at / "collection.json", error)) {
-      return add("collection.id", "there is no collection " + config_.collection, "Name a folder of the mappings that holds a collection.json, such as csds/1.6.");
+      return add("collection.id", "there is no collection " + config_.collection, "Name a folder of the mappings that holds a collection.json, such as name/1.0.");
     }
     const auto overlays = collection::Collection::terminologyFolders(at);
     if (!overlays) return add("collection.id", overlays.error().text, "Mend the collection.");

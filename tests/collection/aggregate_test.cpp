@@ -1,6 +1,7 @@
 // Aggregates: the calendar, the moment, and what is told. The counts themselves are mapping tests beside the collection.
 #include "collection/aggregate.h"
 
+#include <algorithm>
 #include <fstream>
 
 #include "base/file.h"
@@ -119,6 +120,26 @@ TEST(Aggregate, WhatIsNotCountedIsTold) {
   EXPECT_TRUE(result.notes[0].text.starts_with("2 rows of VWD021WardStay")) << result.notes[0].text;
   EXPECT_EQ(result.notes[1].rule, "aggregate-parent-missing");
   EXPECT_TRUE(result.notes[1].text.starts_with("1 row of VWD021WardStay")) << result.notes[1].text;
+}
+
+TEST(Aggregate, EachCellSaysWhereItComesFrom) {
+  REQUIRE_CSDS();
+  const auto collection = wards();
+  const std::uint16_t table = *collection->findTable("VWS001Sitrep");
+  const auto origin = [&](std::string_view name) {
+    const auto& fields = collection->tables()[table].fields;
+    const auto at = std::find_if(fields.begin(), fields.end(), [&](const Field& f) { return f.name == name; });
+    return aggregateOrigin(*collection, table, static_cast<std::size_t>(at - fields.begin()));
+  };
+  EXPECT_EQ(origin("Submission"), "the number of the count in the calendar");
+  EXPECT_EQ(origin("Period_End"), "the last day of the period");
+  EXPECT_EQ(origin("organisation_code"), "the setting 'provider'");
+  EXPECT_EQ(origin("ward_type"), "VWD001Ward.Ward_Type of the rows that are counted: one row for each value");
+  EXPECT_EQ(origin("current_capacity"),
+            "the sum of Capacity over the rows of VWD002WardCapacity that hold the moment of the count (from Capacity_StartDate up to Capacity_EndDate)");
+  EXPECT_EQ(origin("total_number_of_patients_on_ward"),
+            "the number of different LocalPatientID in the rows of VWD021WardStay that hold the moment of the count (from Start_DateTime up to End_DateTime)");
+  EXPECT_EQ(aggregateOrigin(*collection, *collection->findTable("VWD001Ward"), 0), "");
 }
 
 // NHS England's draft of April 2023: a Bundle with URNs, class HH, no type of ours, no ward, observations without encounter.

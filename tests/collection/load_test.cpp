@@ -67,7 +67,27 @@ TEST_F(SpoiltCollection, AnElementThatDoesNotExistIsRefused) {
 
 TEST_F(SpoiltCollection, AColumnThatIsNoFieldIsRefused) {
   replace("fhir-mappings/csds/1.6/views/CYP001MPI.json", "\"DateOfBirth\"", "\"DateOfbirth\"");
-  EXPECT_NE(load().find("'DateOfbirth' is no field of CYP001MPI"), std::string::npos);
+  const std::string faults = load();
+  EXPECT_NE(faults.find("'DateOfbirth' is no field of CYP001MPI"), std::string::npos);
+  EXPECT_EQ(faults.find("CYP001MPI.json:1 "), std::string::npos) << faults;  // the column's line, not the file's first
+}
+
+TEST_F(SpoiltCollection, AConceptMapThatNobodyFindsIsRefused) {
+  replace("fhir-mappings/csds/1.6/maps/gender.json", "ConceptMap/csds-1.6-gender\"", "ConceptMap/csds-1.6-gendr\"");
+  const std::string faults = load();
+  EXPECT_TRUE(faults.starts_with("(refused)"));
+  EXPECT_NE(faults.find("there is no ConceptMap https://tributary.health/fhir/ConceptMap/csds-1.6-gender"), std::string::npos) << faults;
+}
+
+TEST_F(SpoiltCollection, AConceptMapThatCannotBeMeantIsRefused) {
+  replace("fhir-mappings/csds/1.6/maps/gender.json", "\"code\": \"1\"", "\"code\": \"7\"");
+  replace("fhir-mappings/csds/1.6/maps/gender.json", "\"equivalent\"", "\"equivalant\"");
+  replace("fhir-mappings/csds/1.6/maps/delivery-channel.json", "\"code\": \"", "\"code\": \"no-such-");
+  const std::string faults = load();
+  EXPECT_TRUE(faults.starts_with("(refused)"));
+  EXPECT_NE(faults.find("gender.json:21 the code '7' is not in"), std::string::npos) << faults;
+  EXPECT_NE(faults.find("gender.json:22 the equivalence 'equivalant'"), std::string::npos) << faults;
+  EXPECT_NE(faults.find("delivery-channel.json:"), std::string::npos) << faults;
 }
 
 TEST_F(SpoiltCollection, AllFaultsAreToldAtOnce) {

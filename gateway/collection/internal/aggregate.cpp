@@ -42,7 +42,68 @@ bool holdsMoment(std::string_view start, std::string_view end, std::string_view 
   return isMoment(end) ? end > at : end.size() != 10 || !isDate(end) || end >= day;
 }
 
+// A cell of a tally's row as people see it: "T001Ward.Type", or the field alone where it is the row's own.
+std::string pathText(const Collection::Impl& impl, const TallyPlan& tally, const FieldPath& path) {
+  if (path.link == kNoField) return impl.tables[tally.from].fields[path.field].name;
+  const Table& other = impl.tables[impl.table_plans[tally.from].links[path.link].other_table];
+  return other.name + "." + other.fields[path.field].name;
+}
+
+std::string tallyText(const Collection::Impl& impl, const TallyPlan& tally) {
+  const Table& from = impl.tables[tally.from];
+  std::string out = tally.function == TallyPlan::Function::kSum        ? "the sum of " + pathText(impl, tally, tally.of) + " over the rows of "
+                    : tally.function == TallyPlan::Function::kDistinct ? "the number of different " + pathText(impl, tally, tally.of) + " in the rows of "
+                                                                       : "the number of rows of ";
+  out += from.name;
+  if (!tally.always) {
+    out += " that hold the moment of the count";
+    if (tally.start != kNoField) out += " (from " + from.fields[tally.start].name;
+    if (tally.end != kNoField) out += (tally.start == kNoField ? " (" : " ") + ("up to " + from.fields[tally.end].name);
+    if (tally.start != kNoField || tally.end != kNoField) out += ")";
+  }
+  for (const PathCondition& condition : tally.where) {
+    out += ", only where " + pathText(impl, tally, condition.path) + " is ";
+    for (std::size_t i = 0; i < condition.in.size(); ++i) out += (i == 0 ? "" : " or ") + condition.in[i];
+  }
+  return out;
+}
+
 }  // namespace
+
+std::string aggregateOrigin(const Collection& collection, std::uint16_t table, std::size_t field) {
+  const Collection::Impl& impl = collection.impl();
+  const auto plan = std::find_if(impl.aggregates.begin(), impl.aggregates.end(), [&](const AggregatePlan& a) { return a.table == table; });
+  if (plan == impl.aggregates.end() || field >= plan->cells.size()) return {};
+  for (const TallyPlan& tally : plan->tallies) {
+    if (tally.target == field) return tallyText(impl, tally);
+  }
+  const auto group = std::find(plan->group.begin(), plan->group.end(), field);
+  if (group != plan->group.end()) {
+    std::set<std::string> from;
+    for (const TallyPlan& tally : plan->tallies) from.insert(pathText(impl, tally, tally.group[static_cast<std::size_t>(group - plan->group.begin())]));
+    std::string out;
+    for (const std::string& path : from) out += (out.empty() ? "" : " or ") + path;
+    return out + " of the rows that are counted: one row for each value";
+  }
+  const AggregateCell& cell = plan->cells[field];
+  switch (cell.from) {
+    case AggregateCell::From::kNone:
+      return "nothing";
+    case AggregateCell::From::kValue:
+      return "the collection itself: always " + cell.text;
+    case AggregateCell::From::kSetting:
+      return "the setting '" + cell.text + "'";
+    case AggregateCell::From::kNumber:
+      return "the number of the count in the calendar";
+    case AggregateCell::From::kStart:
+      return "the first day of the period";
+    case AggregateCell::From::kEnd:
+      return "the last day of the period";
+    case AggregateCell::From::kAt:
+      return "the moment of the count";
+  }
+  return {};
+}
 
 std::vector<AggregateTable> aggregateTables(const Collection& collection) {
   std::vector<AggregateTable> out;

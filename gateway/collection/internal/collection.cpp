@@ -31,6 +31,8 @@ std::string_view gradeName(Grade grade) {
   return "warning";
 }
 
+std::string_view gradeName(const Rule& rule) { return rule.group ? "reject-group" : gradeName(rule.grade); }
+
 std::string_view mandationName(Mandation mandation) {
   constexpr std::string_view kNames[] = {"mandatory", "required", "optional", "pilot", "removed", "unknown"};
   return kNames[static_cast<std::size_t>(mandation)];

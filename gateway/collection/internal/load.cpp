@@ -1,6 +1,7 @@
 #include "collection/internal/load.h"
 
 #include <algorithm>
+#include <charconv>
 #include <set>
 
 #include "base/file.h"
@@ -28,6 +29,21 @@ std::optional<Scope> scopeOf(std::string_view text) {
 }
 
 }  // namespace
+
+Json memberAt(Json at, std::string_view location) {
+  while (at && !location.empty()) {
+    const std::string_view step = location.substr(0, location.find('.'));
+    location.remove_prefix(std::min(location.size(), step.size() + 1));
+    const std::size_t bracket = step.find('[');
+    at = at[step.substr(0, bracket)];
+    if (bracket == std::string_view::npos) continue;
+    std::size_t index = 0;
+    std::from_chars(step.data() + bracket + 1, step.data() + step.size(), index);
+    const auto items = at.items();
+    at = index < items.size() ? items[index] : Json();
+  }
+  return at;
+}
 
 std::uint16_t Loader::table(const Json& name) {
   for (std::size_t i = 0; i < impl_.tables.size(); ++i) {
@@ -67,6 +83,7 @@ void Loader::load(const JsonFile& manifest, std::string_view manifest_text, cons
   settings(root["settings"], options);
   tables(root);
   sources(root);
+  if (root["maps"]) maps(joinPath(folder_, root["maps"].text()));
   checks();
   groups(root["groups"]);
   periods(root);
@@ -250,6 +267,7 @@ void Loader::source(const Json& entry, const std::string& views_folder, std::uin
     plan.uses_settings |= text.find('%' + variable.name) != std::string::npos;
   columns(plan, *file);
   filters(plan, *file);
+  mapsOf(*file);
   providerResource(entry, plan);
   impl_.sources.push_back(Source{name, path, resource, table, plan.mode == Mode::kFill});
   impl_.table_plans[table].sources.push_back(plan.index);
@@ -301,7 +319,7 @@ void Loader::columns(SourcePlan& plan, const JsonFile& file) {
       const auto found = indexOf(impl_.tables[plan.table].fields, described[i].name);
       if (!found) {
         reporter_.fault(
-            file.path, file.root(),
+            file.path, memberAt(file.root(), described[i].location),
             "the column '" + described[i].name + "' is no field of " + impl_.tables[plan.table].name,
             "Name the columns as the table does; helpers begin with helper_.");
       } else {
@@ -316,7 +334,7 @@ void Loader::columns(SourcePlan& plan, const JsonFile& file) {
 void Loader::tagged(ColumnPlan& column, const views::Column& described, const SourcePlan& plan,
                     const JsonFile& file) {
   const auto fault = [&](std::string text) {
-    reporter_.fault(file.path, file.root(), "column '" + described.name + "': " + std::move(text),
+    reporter_.fault(file.path, memberAt(file.root(), described.location), "column '" + described.name + "': " + std::move(text),
                     "See gateway/collection/README.md for the tags.");
   };
   const auto columnOf = [&](std::string_view name) -> std::uint16_t {
@@ -479,7 +497,7 @@ void Loader::groups(const Json& list) {
     plan.grade = *grade;
     plan.needs = needs;
     plan.link = static_cast<std::uint16_t>(found - links.begin());
-    impl_.rules.push_back(Rule{item["id"].string(), false, "group", *grade, parent,
+    impl_.rules.push_back(Rule{item["id"].string(), false, "group", *grade, item["grade"].text() == "REJECT_GROUP", parent,
                                impl_.tables[parent].fields[found->other].name, item["text"].string(),
                                item["confidence"].text().starts_with("stated") ? "stated" : "inferred"});
     impl_.table_plans[parent].groups.push_back(plan);

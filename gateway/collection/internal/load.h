@@ -11,6 +11,9 @@
 
 namespace tributary::collection {
 
+// What stands at "select[0].column[2]"; empty: nothing.
+Json memberAt(Json root, std::string_view location);
+
 // Compiles a collection's folder into an Impl. Used once.
 class Loader {
  public:
@@ -29,6 +32,9 @@ class Loader {
   void tagged(ColumnPlan& column, const views::Column& described, const SourcePlan& plan,
               const JsonFile& file);
   void filters(SourcePlan& plan, const JsonFile& file);
+  void mapsOf(const JsonFile& view);  // load_maps.cpp, with the two below
+  void maps(const std::filesystem::path& folder);
+  void mapGroup(const Json& group, const std::filesystem::path& file);
   void checks();
   void link(PendingCheck& pending, std::uint16_t table);
   void compare(PendingCheck& pending, std::uint16_t table);

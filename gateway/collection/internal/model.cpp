@@ -277,7 +277,8 @@ void readRules(const Json& element, std::uint16_t field, std::uint16_t table, Mo
     check->check.grade = *grade;
     const Json national = part(rule, "national-id");
     impl.rules.push_back(Rule{national ? national.string() : constraint["key"].string(),
-                              static_cast<bool>(national), part(rule, "kind").string(), *grade, table,
+                              static_cast<bool>(national), part(rule, "kind").string(), *grade,
+                              part(rule, "grade").text() == "REJECT_GROUP", table,
                               model.table.fields[field].name, constraint["human"].string(),
                               part(rule, "mark").string()});
     model.checks.push_back(std::move(*check));
@@ -341,6 +342,7 @@ std::optional<Model> readModel(const JsonFile& file, std::uint16_t table, Collec
     if (elements[i]["binding"]["strength"].text() != "example")
       field.value_set = elements[i]["binding"]["valueSet"].string();
     field.mandation_confidence = extensionValue(elements[i], "mandation-mark").string();
+    field.confidence = extensionValue(elements[i], "confidence").string();
     field.sent = field.mandation != Mandation::kRemoved;
     if (!field.sent) field.unsent_reason = "removed in this version: never sent";
     model.table.fields.push_back(std::move(field));

@@ -10,6 +10,7 @@ import com.healthmarketscience.jackcess.Relationship;
 import com.healthmarketscience.jackcess.Table;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -63,7 +64,7 @@ final class Filler {
 
   private Map<String, Long> fillCopy(Path part, CsvFiles files) throws IOException, Refusal {
     Map<String, Long> rows = new LinkedHashMap<>();
-    try (Database database = new DatabaseBuilder(part.toFile()).setAutoSync(false).open()) {
+    try (Database database = open(part)) {
       database.setDateTimeType(DateTimeType.LOCAL_DATE_TIME);
       new TemplateCheck(database).run(headers(files));
       for (String name : parentsFirst(database, files.tables.keySet())) {
@@ -74,6 +75,16 @@ final class Filler {
     if (unfitRows == 0) return rows;
     if (unfitRows > MOST_FINDINGS) findings.add("…");
     throw Refusal.of(Refusal.DATA, "error: " + unfitRows + " rows do not fit the template:", findings);
+  }
+
+  private static Database open(Path part) throws IOException, Refusal {
+    try {
+      return new DatabaseBuilder(part.toFile()).setAutoSync(false).open();
+    } catch (FileSystemException why) {
+      throw why;
+    } catch (IOException | RuntimeException why) {
+      throw new Refusal(Refusal.USE, "error: the template is no Access database that can be read (" + why.getClass().getSimpleName() + ")");
+    }
   }
 
   private static Map<String, List<String>> headers(CsvFiles files) throws IOException, Refusal {
