@@ -86,8 +86,9 @@ class Pulled(Side):
                                source_extra="subscribe = true\n", destination_extra="chunk_bytes = 3000\n"))
         lines = []
         for file in caseload(binary, self.world.folder / "synth", self.patients, 7, "ndjson"):
-            # Other patients than the server's: two sources that hold the same person are another matter.
-            lines += re.sub(r"\b([pLSCAPG])0(\d{6})", r"\g<1>5\2", file.read_text()).splitlines()
+            # Other patients and staff than the server's: two sources that hold the same person are another matter.
+            text = re.sub(r"\b([pLSCAPG])0(\d{6})", r"\g<1>5\2", file.read_text())
+            lines += re.sub(r"\bW0(\d{4})\b", r"W5\1", text.replace("prac-", "prac5-")).splitlines()
         size = -(-len(lines) // parts)
         self.parts = ["\n".join(lines[i:i + size]) + "\n" for i in range(0, len(lines), size)]
         self.edits = []
