@@ -48,7 +48,7 @@ void Progress::count(Instant now) {
 // Rows by table, side by side, and the most frequent reasons of quarantine; as much as the terminal holds.
 void Progress::addAccount(std::vector<std::string>& lines, std::size_t width, std::size_t height) const {
   if (!account_) return;
-  constexpr std::size_t kColumn = 38, kReasons = 5;
+  constexpr std::size_t kColumn = 41, kReasons = 5;
   std::vector<std::pair<std::string, std::uint64_t>> reasons(account_->quarantined_by_rule.begin(), account_->quarantined_by_rule.end());
   std::stable_sort(reasons.begin(), reasons.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
   if (reasons.size() > kReasons) reasons.resize(kReasons);
@@ -58,7 +58,7 @@ void Progress::addAccount(std::vector<std::string>& lines, std::size_t width, st
   std::size_t in_line = 0;
   for (const auto& [name, rows] : account_->rows_by_table) {
     if (in_line == 0 && lines.size() + for_reasons + 1 >= height) break;
-    line += fmt::format("  {:<26} {:>9}", name.substr(name.rfind('/') + 1), grouped(rows));
+    line += fmt::format("  {:<29} {:>9}", name.substr(name.rfind('/') + 1), grouped(rows));
     if (++in_line < across) continue;
     lines.push_back(std::move(line));
     line.clear();

@@ -144,6 +144,26 @@ TEST_F(SearchTest, TooFewMatchesForTheTotalFailTheWindow) {
   EXPECT_EQ(counts("epr").current, 10U);
 }
 
+TEST_F(SearchTest, AWakeUpCallDoesNotUndoRetryAfter) {
+  server_.fault = [](int, const ServerRequest&) -> std::optional<ServerResponse> {
+    ServerResponse busy;
+    busy.status = 503;
+    busy.headers.add("Retry-After", "2");
+    return busy;
+  };
+  SearchOptions patient = options();
+  patient.retry.retry_after_cap = Duration{60'000};
+  SearchSource source(context_, patient, clock_, noLog());
+  runUntil(source, [&] { return server_.searches == 1; });
+  std::jthread thread([&](std::stop_token stop) { source.run(stop); });
+  const auto end = std::chrono::steady_clock::now() + Duration{500};
+  while (std::chrono::steady_clock::now() < end) {
+    source.wake();
+    std::this_thread::sleep_for(Duration{5});
+  }
+  EXPECT_LE(server_.searches.load(), 2) << "one before the calls, one at the second start";
+}
+
 TEST_F(SearchTest, ATypeThatTheServerDoesNotServeHoldsUpNoOther) {
   server_.fault = [](int, const ServerRequest& request) -> std::optional<ServerResponse> {
     if (request.path.find("/Basic") == std::string::npos) return std::nullopt;

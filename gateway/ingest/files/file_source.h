@@ -23,7 +23,8 @@ struct FileOptions {
 // A watched folder: Bundles, single resources and NDJSON, each plain or gzip. A file is claimed by a rename into work/
 // (so that two gateways never read it), journalled in batches with a cursor in each transaction, and only then moved to
 // done/. After a crash the file is still in work/ and goes on behind the last journalled line. A file that cannot be
-// read to its end goes to failed/ with FILE.reason.txt beside it; the lines before the fault are kept.
+// read to its end, or is to be one JSON text and is none, goes to failed/ with FILE.reason.txt beside it; the lines
+// before the fault are kept.
 class FileSource final : public Source {
  public:
   FileSource(IntakeContext context, FileOptions options, const Clock& clock, LogLine log);

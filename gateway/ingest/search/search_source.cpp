@@ -1,6 +1,7 @@
 #include "ingest/search/search_source.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "base/civil_time.h"
 #include "base/fault_point.h"
@@ -15,6 +16,8 @@ using fhir::Kind;
 using fhir::kNoNode;
 using fhir::NodeIndex;
 
+// Between two looks at a busy server, however often it calls: each look asks for every type and reaches back by the overlap.
+constexpr Duration kRest{1000};
 constexpr int kCountAttempts = 3;  // how often a window may disagree with Bundle.total before it fails
 
 std::string_view text(const Document& document, NodeIndex object, std::string_view name) {
@@ -68,7 +71,7 @@ void SearchSource::run(std::stop_token stop) {
       if (auto learned = learnServer(stop); !learned) moved = std::unexpected(learned.error());
     }
     if (moved) moved = cycle(stop);
-    Duration pause = options_.interval;
+    Duration pause = options_.interval, rest = std::min<Duration>(options_.interval, kRest);
     if (moved) {
       failures_ = 0;
       board_.update([&](SourceStatus& status) {
@@ -79,10 +82,11 @@ void SearchSource::run(std::stop_token stop) {
         status.doing = "waiting";
         status.next_attempt = clock_.now() + pause;
       });
-      if (*moved) pause = std::min<Duration>(pause, Duration{50});  // there may be more
+      if (*moved) pause = rest;  // there may be more
     } else if (!stop.stop_requested()) {
       if (failures_++ == 0) first_failure_ = clock_.now();
       pause = net::nextDelay(options_.retry, failures_, first_failure_, clock_.now(), retry_after_, net::systemRandom()).value_or(options_.interval);
+      rest = pause;  // whoever wakes us: the server asked for it, or is in trouble
       retry_after_.reset();
       intake_.clear();
       log_("warning", "source-failed", moved.error().text);
@@ -94,7 +98,11 @@ void SearchSource::run(std::stop_token stop) {
         status.next_attempt = clock_.now() + pause;
       });
     }
+    const auto earliest = std::chrono::steady_clock::now() + rest;
     if (!sleeper_.wait(stop, std::max<Duration>(pause, Duration{10}))) return;
+    for (auto left = earliest - std::chrono::steady_clock::now(); left > Duration{0}; left = earliest - std::chrono::steady_clock::now()) {
+      if (!sleeper_.wait(stop, std::chrono::ceil<Duration>(left))) return;
+    }
   }
 }
 
