@@ -19,7 +19,7 @@ struct Enclosing {
   std::size_t count = 0;
 };
 
-Enclosing enclosing(const TypeModel& types, const fhir::Document& document, NodeIndex target) {
+Enclosing enclosing(const fhir::Document& document, NodeIndex target) {
   Enclosing out;
   NodeIndex at = document.root(), entry = kNoNode;
   const auto note = [&](NodeIndex node) {
@@ -36,7 +36,6 @@ Enclosing enclosing(const TypeModel& types, const fhir::Document& document, Node
     at = child;
     if (document[at].kind == Kind::kObject && document.member(at, names::kResourceType) != kNoNode) note(at);
   }
-  (void)types;
   return out;
 }
 
@@ -148,7 +147,7 @@ bool Evaluator::Impl::callReferences(const Expr& e, const Frame& /*frame*/, Span
       atom(v, false);
     if (v.isNode()) {
       const fhir::Document& document = v.document();
-      const Enclosing around = enclosing(types, document, v.anyIndex());
+      const Enclosing around = enclosing(document, v.anyIndex());
       NodeIndex found = kNoNode;
       if (reference.front() == '#') {
         const std::string_view id = reference.substr(1);
