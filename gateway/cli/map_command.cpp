@@ -229,6 +229,10 @@ void map(const MapOptions& options) {
   printCounts("Filtered resources", collected.filtered);
   std::printf("\n");
   printTotals(*totals);
+  if (const std::size_t unread = bench->issues().size(); unread != 0) {
+    std::printf("! %zu %s not be read, and %s not counted here: see stderr\n", unread, unread == 1 ? "text could" : "texts could", unread == 1 ? "is" : "are");
+    exitWith(kExitData);
+  }
   if (totals->unaccounted != 0) exitWith(kExitData);
 }
 
@@ -259,8 +263,8 @@ void addMapCommand(CLI::App& root) {
   command->add_option("--examples", options->compare.examples, "with --compare: examples to show a field")
       ->capture_default_str();
   command->footer(
-      "Ends with 0; with 1 when a resource is unaccounted for or --compare finds a difference; with 2 when the "
-      "arguments or the mappings are wrong (file and line are told); with 3 when a file cannot be read.");
+      "Ends with 0; with 1 when a resource is unaccounted for, a text in a file is no FHIR, or --compare finds a difference; with 2 "
+      "when the arguments or the mappings are wrong (file and line are told); with 3 when a file cannot be read.");
   command->callback([options] { map(*options); });
 }
 
