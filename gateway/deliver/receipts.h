@@ -47,6 +47,10 @@ struct Receipt {
   std::vector<Issue> diagnostics =
       {};  // kFileRejected: why; kUnreadable: what is wrong with the receipt itself
 
+  // kUnreadable: as it came, where the destination does not keep it itself. To be kept before poll() goes on: MESH has
+  // no other copy.
+  std::string raw = {};
+
   // kRows only.
   std::uint64_t total = 0, succeeded = 0, failed = 0;
   std::vector<RowOutcome> rows = {};

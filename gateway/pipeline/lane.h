@@ -116,6 +116,7 @@ class Lane {
   Result<bool> settle(const store::Submission& submission, const deliver::SubmitOutcome& outcome);
   Result<bool> poll();
   Result<void> apply(const deliver::Receipt& receipt);
+  Result<void> keepUnreadable(const deliver::Receipt& receipt);
   Result<void> countOutcomes(std::uint64_t submission);
   Result<void> acceptAtOnce(const store::Submission& submission);
 

@@ -1,7 +1,11 @@
 // What comes back: polling, receipts and the counts that they give.
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
 #include <utility>
 
 #include "base/fault_point.h"
+#include "base/file.h"
 #include "pipeline/lane.h"
 #include "pipeline/travel_id.h"
 
@@ -74,6 +78,19 @@ Result<std::vector<std::uint64_t>> Lane::deletesOf(std::uint64_t submission, con
   return numbers;
 }
 
+// An answer that nobody could read stays beside the outbox for a person to look at, under its own id.
+Result<void> Lane::keepUnreadable(const deliver::Receipt& receipt) {
+  if (receipt.raw.empty()) return {};
+  std::string name = receipt.receipt_id;
+  std::replace_if(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
+  const std::filesystem::path folder = outbox_ / "unreadable";
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) return fail(ErrorCode::kUnavailable, "cannot make " + folder.string() + ": " + error.message());
+  std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
+  return writeFileDurably(folder / (config_.name + "-" + name.substr(0, 120)), receipt.raw);
+}
+
 Result<void> Lane::apply(const deliver::Receipt& receipt) {
   std::optional<Submission> submission;
   if (const auto number = submissionNumber(receipt.submission_id)) {
@@ -100,7 +117,7 @@ Result<void> Lane::apply(const deliver::Receipt& receipt) {
     case Layer::kFileRejected: out.kind = store::ReceiptKind::kFileRejected; break;
     case Layer::kUnreadable:
       log_.error("receipt-unreadable", reason, {{"destination", config_.name}, {"receipt", receipt.receipt_id}});
-      return {};
+      return keepUnreadable(receipt);
     case Layer::kRows: {
       out.kind = store::ReceiptKind::kRows;
       out.final = true;

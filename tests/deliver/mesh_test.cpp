@@ -348,6 +348,7 @@ TEST(Mesh, AnAnswerThatCannotBeUnderstoodIsKeptAndTakenAway) {
   EXPECT_EQ(report->receipts, 1U) << "it does not stand in the others' way";
   ASSERT_EQ(f.receipts.size(), 2U);
   EXPECT_EQ(f.receipts[0].layer, Receipt::Layer::kUnreadable);
+  EXPECT_EQ(f.receipts[0].raw, "<html>") << "MESH has no other copy";
   EXPECT_EQ(f.receipts[0].submission_id, "s1");
   EXPECT_TRUE(f.mesh.inbox().empty());
 }

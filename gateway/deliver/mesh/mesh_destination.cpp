@@ -208,6 +208,7 @@ MeshResult<Receipt> MeshDestination::Impl::readAnswer(const MeshIncoming& messag
     } else {
       receipt.text = "cannot be understood: " + parsed.error().text;
       receipt.diagnostics.push_back(std::move(parsed).error());
+      if (body) receipt.raw = std::move(*body);
     }
   }
   receipt.receipt_id = message.id;
