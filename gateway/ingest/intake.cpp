@@ -163,9 +163,6 @@ void Intake::addBundle(std::string_view where) {
     const std::string_view url_key = referenceKey(entry.url);
     if (entry.method == "GET" || entry.method == "HEAD" || entry.method == "PATCH") {
       entry.refuse("interaction-not-taken", "a Bundle entry asks for an interaction that is not taken here", "Send PUT, POST or DELETE with whole resources.");
-    } else if (conditional) {
-      entry.refuse("conditional-create", "a Bundle entry is to be created only if a search finds nothing (ifNoneExist)",
-                   "Conditional creates are not taken; PUT the resource under its own id.");
     } else if (entry.method == "DELETE" ? entry.url.empty() : entry.resource == kNoNode) {
       entry.refuse("empty-entry", "a Bundle entry has nothing that could be taken", "Give each entry a resource, or a DELETE request with its URL.");
     } else if (entry.method == "DELETE") {
@@ -191,6 +188,13 @@ void Intake::addBundle(std::string_view where) {
       entry.assigned = url_id;
     } else if (id.empty()) {
       const std::string_view uuid = full_url.starts_with("urn:uuid:") ? full_url.substr(9) : std::string_view{};
+      // With an id of its own a resource is stored under it, once however often it is sent. Without one only the search
+      // could tell whether it is held already.
+      if (conditional && !isResourceId(uuid)) {
+        entry.refuse("conditional-create", "a Bundle entry without an id is to be created only if a search finds nothing (ifNoneExist)",
+                     "Give the resource an id, or PUT it under its own.");
+        continue;
+      }
       entry.assigned = isResourceId(uuid) ? std::string(uuid) : contentId(rawText(document, entry.resource));
     }
     if (id.empty()) id = entry.assigned;
