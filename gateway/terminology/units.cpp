@@ -222,15 +222,6 @@ class UnitParser {
   std::size_t at_ = 0;
 };
 
-// Added to a value before its factor counts (UCUM §21): K = Cel + 273.15, K = (degF + 459.67) * 5/9,
-// K = (degRe + 218.52) * 5/4.
-Decimal offsetOf(Unit::Scale scale) {
-  if (scale == Unit::Scale::kCelsius) return {Int128{27315}, 2};
-  if (scale == Unit::Scale::kFahrenheit) return {Int128{45967}, 2};
-  if (scale == Unit::Scale::kReaumur) return {Int128{21852}, 2};
-  return {};
-}
-
 // value * factor. Exact when it ends within 38 digits, else rounded half away from zero to 28 significant
 // ones.
 std::optional<Decimal> scaled(const Decimal& value, const UnitFactor& factor) {
@@ -275,6 +266,15 @@ std::expected<Unit, UnitError> parseUnit(std::string_view text) {
 
 bool comparable(const Unit& a, const Unit& b) {
   return a.dimension == b.dimension && a.arbitrary == b.arbitrary;
+}
+
+// UCUM §21: K = Cel + 273.15, K = (degF + 459.67) * 5/9,
+// K = (degRe + 218.52) * 5/4.
+Decimal offsetOf(Unit::Scale scale) {
+  if (scale == Unit::Scale::kCelsius) return {Int128{27315}, 2};
+  if (scale == Unit::Scale::kFahrenheit) return {Int128{45967}, 2};
+  if (scale == Unit::Scale::kReaumur) return {Int128{21852}, 2};
+  return {};
 }
 
 std::optional<Decimal> convert(const Decimal& value, const Unit& from, const Unit& to) {

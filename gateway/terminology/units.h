@@ -52,6 +52,9 @@ std::expected<Unit, UnitError> parseUnit(std::string_view text);
 // Can values in the two be compared and converted?
 bool comparable(const Unit& a, const Unit& b);
 
+// Added to a value before the factor of its unit counts; 0 but for temperature scales.
+Decimal offsetOf(Unit::Scale scale);
+
 // `value` of unit `from` expressed in `to`. Exact when the quotient terminates, else rounded as
 // Decimal::dividedBy does. std::nullopt when the units are not comparable or the result does not fit a
 // Decimal.

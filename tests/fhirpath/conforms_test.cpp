@@ -174,14 +174,5 @@ TEST_F(Conforms, AProfileThatAsksForItselfEnds) {
   EXPECT_NE(result.find("nested too deeply"), std::string::npos) << result;
 }
 
-TEST_F(Conforms, ElementDefinitionIsRefusedByTheChecker) {
-  CompileOptions options;
-  options.definitions = environment_.definitions;
-  const auto program = compile("name.elementDefinition()", options);
-  ASSERT_FALSE(program);
-  EXPECT_EQ(program.error().phase, Phase::kSemantic);
-  EXPECT_NE(program.error().message.find("not supported"), std::string::npos);
-}
-
 }  // namespace
 }  // namespace tributary::fhirpath

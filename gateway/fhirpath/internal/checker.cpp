@@ -254,6 +254,7 @@ TypeSet Checker::checkElement(Expr* e, const TypeSet& input) {
                (e->text == "name" || e->text == "namespace" || e->text == "baseType")) {
       set.types.push_back({kNoType, ValueKind::kString});
     }
+    open = open || (type.system == ValueKind::kTypeInfo && e->text == "element");
     if (type.isSystem()) continue;
     const auto found = types_.definitions()->path(type.id, e->text);
     for (const Element& element : found) {

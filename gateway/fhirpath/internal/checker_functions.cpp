@@ -73,12 +73,6 @@ TypeSet Checker::checkFunction(Expr* e, const Scope& scope, const TypeSet& input
     error(*e, "there is no function '" + e->text + "'", {}, std::string(nearestFunction(e->text)));
     return {};
   }
-  if (info->id == FunctionId::kElementDefinition) {
-    // A Value does not carry the profile that it is looked at through, so there would be nothing to give.
-    error(*e,
-          "elementDefinition() is not supported; conformsTo(profile) holds an element against a definition");
-    return {};
-  }
   if (info->national && !options_.national_functions) {
     error(*e, "'" + e->text + "' is not a standard function and is not switched on here");
     return {};
@@ -197,6 +191,10 @@ TypeSet Checker::checkSpecial(Expr* e, const Scope& /*scope*/, const TypeSet& in
         }
         if (!set.has({kNoType, kind})) set.types.push_back({kNoType, kind});
       }
+      return set;
+    case kElementDefinition:
+      if (types_.element_definition != kNoType) set.types = {{types_.element_definition, ValueKind::kNode}};
+      set.many = input.many;
       return set;
     case kResolve:
       set.many = input.many;

@@ -29,6 +29,9 @@ bool isDay(ValueKind kind) {
 Evaluator::Impl::Equality of(bool yes) {
   return yes ? Evaluator::Impl::Equality::kYes : Evaluator::Impl::Equality::kNo;
 }
+Evaluator::Impl::Equality of(const QuantityOrder& order) {
+  return order.empty ? Evaluator::Impl::Equality::kEmpty : of(order.comparable && order.order == 0);
+}
 
 // Values below a node: what a look at all of it costs.
 std::uint64_t subtree(const Value& v) {
@@ -127,7 +130,8 @@ Evaluator::Impl::Equality Evaluator::Impl::equal(const Value& first, const Value
       return of(sameTree(a.document(), a.companionIndex(), b.document(), b.companionIndex()));
     }
     steps += subtree(a) + subtree(b);
-    return of(sameTree(a.document(), a.nodeIndex(), b.document(), b.nodeIndex()));
+    if (sameTree(a.document(), a.nodeIndex(), b.document(), b.nodeIndex())) return Equality::kYes;
+    return types.isQuantity(a.type()) && types.isQuantity(b.type()) ? equalQuantities(a, b) : Equality::kNo;
   }
   if (a.isNode() || b.isNode()) {  // a complex element against a System value: only quantities meet
     const Value p = atom(a), q = atom(b);
@@ -158,16 +162,24 @@ Evaluator::Impl::Equality Evaluator::Impl::equal(const Value& first, const Value
       const auto order = Temporal::compare(a.asTemporal(), b.asTemporal());
       return order ? of(*order == 0) : Equality::kEmpty;
     }
-    case ValueKind::kQuantity: {
-      const auto order = compareQuantities(a.asQuantity(), b.asQuantity());
-      if (order.empty) return Equality::kEmpty;
-      return of(order.comparable && order.order == 0);
-    }
+    case ValueKind::kQuantity:
+      return of(compareQuantities(a.asQuantity(), b.asQuantity()));
     case ValueKind::kTypeInfo:
       return of(a.typeInfoIsSystem() == b.typeInfoIsSystem() && a.typeInfoName() == b.typeInfoName());
     default:
       return of(a.asInteger() == b.asInteger());
   }
+}
+
+// Two FHIR Quantities: by UCUM where both are measured by it, so that 1 kg is 1000 g.
+Evaluator::Impl::Equality Evaluator::Impl::equalQuantities(const Value& a, const Value& b) {
+  const auto ucum = [&](const Value& v) {
+    const auto system = childText(v, names::kSystem);
+    return !system || *system == "http://unitsofmeasure.org";
+  };
+  if (!ucum(a) || !ucum(b)) return Equality::kNo;
+  const auto p = quantityOf(a), q = quantityOf(b);
+  return p && q ? of(compareQuantities(*p, *q)) : Equality::kNo;
 }
 
 Evaluator::Impl::Equality Evaluator::Impl::equalAll(Span a, Span b) {
@@ -273,7 +285,7 @@ std::uint64_t Evaluator::Impl::hash(const Value& value) {
       return mix(static_cast<std::uint64_t>(minutes), t.second);
     }
     case ValueKind::kQuantity:
-      return hashQuantity(v.asQuantity());
+      return quantityHashes(v.asQuantity())[0];
     case ValueKind::kTypeInfo:
       return fastHash(v.typeInfoName());
     case ValueKind::kService:
@@ -312,6 +324,9 @@ bool Evaluator::Impl::compare(const Expr& e, const Value& first, const Value& se
   if (b.kind() == ValueKind::kQuantity && isNumber(a.kind())) {
     return compare(e, newQuantity({decimalOf(a), "1", false}), b, out);
   }
+  // A Quantity that is no amount: it has no value, or a comparator.
+  const auto noAmount = [&](const Value& v) { return v.isNode() && types.isQuantity(v.type()); };
+  if (noAmount(a) || noAmount(b)) return true;
   const auto shown = [&](const Value& v) {
     return std::string(v.isNode() ? types.name({typeOf(v), ValueKind::kNode}) : systemTypeName(v.kind()));
   };
@@ -320,41 +335,55 @@ bool Evaluator::Impl::compare(const Expr& e, const Value& first, const Value& se
 
 bool ValueSet::insert(const Value& value) {
   if (items_.size() < kSmall) {
-    for (const Value& item : items_) {
-      if (machine_.same(item, value)) return false;
-    }
+    if (contains(value)) return false;
     items_.push_back(value);
     return true;
   }
-  if (index_.empty()) {
-    for (std::uint32_t i = 0; i < items_.size(); ++i) index_.emplace(machine_.hash(items_[i]), i);
-  }
-  const std::uint64_t key = machine_.hash(value);
-  if (find(value, key) != nullptr) return false;
-  index_.emplace(key, static_cast<std::uint32_t>(items_.size()));
+  index();
+  if (find(value)) return false;
+  enter(value, static_cast<std::uint32_t>(items_.size()));
   items_.push_back(value);
   return true;
 }
 
 bool ValueSet::contains(const Value& value) {
-  if (items_.size() <= kSmall) {
-    return std::any_of(items_.begin(), items_.end(),
-                       [&](const Value& item) { return machine_.same(item, value); });
+  if (items_.size() > kSmall) {
+    index();
+    return find(value);
   }
-  if (index_.empty()) {
-    for (std::uint32_t i = 0; i < items_.size(); ++i) index_.emplace(machine_.hash(items_[i]), i);
-  }
-  return find(value, machine_.hash(value)) != nullptr;
+  return std::ranges::any_of(items_, [&](const Value& item) { return machine_.same(item, value); });
 }
 
-const Value* ValueSet::find(const Value& value, std::uint64_t key) {
-  const auto [from, to] = index_.equal_range(key);
-  for (auto it = from; it != to; ++it) {
-    ++machine_.steps;
-    if (machine_.steps > machine_.environment.limits.steps) return nullptr;
-    if (machine_.same(items_[it->second], value)) return &items_[it->second];
+void ValueSet::index() {
+  if (!index_.empty()) return;
+  for (std::uint32_t i = 0; i < items_.size(); ++i) enter(items_[i], i);
+}
+
+void ValueSet::enter(const Value& value, std::uint32_t place) {
+  const Value v = machine_.atomQuiet(value, true);
+  quantities_ = quantities_ || v.kind() == ValueKind::kQuantity;
+  numbers_ = numbers_ || isNumber(v.kind());
+  index_.emplace(machine_.hash(v), place);
+}
+
+bool ValueSet::find(const Value& value) {
+  const Value v = machine_.atomQuiet(value, true);
+  const bool quantity = v.kind() == ValueKind::kQuantity;
+  // A number equals a quantity of unit '1', and their hashes have nothing in common.
+  if ((quantity && numbers_) || (quantities_ && isNumber(v.kind()))) {
+    return std::ranges::any_of(items_, [&](const Value& item) {
+      return ++machine_.steps <= machine_.environment.limits.steps && machine_.same(item, value);
+    });
   }
-  return nullptr;
+  const auto among = [&](std::uint64_t key) {
+    const auto [from, to] = index_.equal_range(key);
+    for (auto it = from; it != to; ++it) {
+      if (++machine_.steps > machine_.environment.limits.steps) return false;
+      if (machine_.same(items_[it->second], value)) return true;
+    }
+    return false;
+  };
+  return quantity ? std::ranges::any_of(quantityHashes(v.asQuantity()), among) : among(machine_.hash(v));
 }
 
 }  // namespace tributary::fhirpath

@@ -21,6 +21,18 @@ void pushDouble(double value, Collection& out) {
     out.push(Value::decimal(*d));
 }
 
+// Of the type of `like`; nothing when it does not fit that.
+void pushInteger(const Value& like, const Decimal& whole, Collection& out) {
+  const auto integer = whole.toInteger();
+  if (!integer) return;
+  if (like.kind() == ValueKind::kLong) {
+    out.push(Value::longInteger(*integer));
+  } else if (*integer <= std::numeric_limits<std::int32_t>::max() &&
+             *integer >= std::numeric_limits<std::int32_t>::min()) {
+    out.push(Value::integer(*integer));
+  }
+}
+
 // By squaring; nullopt when it does not fit.
 std::optional<Decimal> integerPower(Decimal base, std::uint64_t exponent) {
   std::optional<Decimal> result = Decimal(1);
@@ -70,14 +82,6 @@ bool Evaluator::Impl::callMath(const Expr& e, const Frame& frame, Span input, Co
     }
     by = isInteger(*argument) ? Decimal(argument->asInteger()) : argument->asDecimal();
   }
-  const auto pushInteger = [&](const Decimal& whole) {
-    const auto integer = whole.toInteger();
-    if (!integer) return;
-    const bool fits = *integer <= std::numeric_limits<std::int32_t>::max() &&
-                      *integer >= std::numeric_limits<std::int32_t>::min();
-    if (fits && v.kind() != ValueKind::kLong) out.push(Value::integer(*integer));
-    if (v.kind() == ValueKind::kLong) out.push(Value::longInteger(*integer));
-  };
   const auto pushLike = [&](const Decimal& value) {
     if (quantity) {
       out.push(newQuantity({value, v.asQuantity().unit, v.asQuantity().calendar}));
@@ -89,20 +93,20 @@ bool Evaluator::Impl::callMath(const Expr& e, const Frame& frame, Span input, Co
     case kAbs: {
       const Decimal size = d.negative() ? d.negated() : d;
       if (isInteger(v)) {
-        pushInteger(size);
+        pushInteger(v, size, out);
       } else {
         pushLike(size);
       }
       return true;
     }
     case kCeiling:
-      pushInteger(d.ceiled(0));
+      pushInteger(v, d.ceiled(0), out);
       return true;
     case kFloor:
-      pushInteger(d.floored(0));
+      pushInteger(v, d.floored(0), out);
       return true;
     case kTruncate:
-      pushInteger(d.truncated(0));
+      pushInteger(v, d.truncated(0), out);
       return true;
     case kRound: {
       if (!e.children.empty() && !by) return true;
@@ -111,35 +115,40 @@ bool Evaluator::Impl::callMath(const Expr& e, const Frame& frame, Span input, Co
       pushLike(d.rounded(static_cast<int>(std::min<std::int64_t>(*places, 100))));
       return true;
     }
-    case kExp:
-      pushDouble(std::exp(d.toDouble()), out);
-      return true;
-    case kLn:
-      pushDouble(std::log(d.toDouble()), out);
-      return true;
-    case kSqrt:
-      pushDouble(std::sqrt(d.toDouble()), out);
-      return true;
-    case kLog:
-      if (by) pushDouble(logarithm(d.toDouble(), by->toDouble()), out);
-      return true;
-    default: {  // power
-      if (!by) return true;
-      const auto exponent = by->toInteger();
-      if (exponent && *exponent >= 0) {
-        const auto result = integerPower(d, static_cast<std::uint64_t>(*exponent));
-        if (!result) return true;
-        if (isInteger(v) && isInteger(*argument)) {
-          pushInteger(*result);
-        } else {
-          out.push(Value::decimal(*result));
-        }
-        return true;
-      }
-      pushDouble(std::pow(d.toDouble(), by->toDouble()), out);
-      return true;
-    }
+    case kPower:
+      return !by || callPower(v, d, *by, isInteger(v) && isInteger(*argument), out);
+    default:
+      return callLogarithm(e, d, by, out);
   }
+}
+
+// exp, ln, log, sqrt.
+bool Evaluator::Impl::callLogarithm(const Expr& e, const Decimal& input, std::optional<Decimal> argument,
+                                    Collection& out) {
+  using enum FunctionId;
+  const double d = input.toDouble();
+  if (e.function == kExp) pushDouble(std::exp(d), out);
+  if (e.function == kLn) pushDouble(std::log(d), out);
+  if (e.function == kSqrt) pushDouble(std::sqrt(d), out);
+  if (e.function == kLog && argument) pushDouble(logarithm(d, argument->toDouble()), out);
+  return true;
+}
+
+bool Evaluator::Impl::callPower(const Value& input, const Decimal& base, const Decimal& exponent,
+                                bool integers, Collection& out) {
+  const auto whole = exponent.toInteger();
+  if (!whole || *whole < 0) {
+    pushDouble(std::pow(base.toDouble(), exponent.toDouble()), out);
+    return true;
+  }
+  const auto result = integerPower(base, static_cast<std::uint64_t>(*whole));
+  if (!result) return true;
+  if (integers) {
+    pushInteger(input, *result, out);
+  } else {
+    out.push(Value::decimal(*result));
+  }
+  return true;
 }
 
 }  // namespace tributary::fhirpath

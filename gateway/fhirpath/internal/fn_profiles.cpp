@@ -1,7 +1,8 @@
-// conformsTo, slice, htmlChecks, checkModifiers (FHIR R4 2.9.2).
+// conformsTo, slice, elementDefinition, htmlChecks, checkModifiers (FHIR R4 2.9.2).
 #include <algorithm>
 
 #include "fhirpath/internal/conformance.h"
+#include "fhirpath/internal/element_definition.h"
 #include "fhirpath/internal/machine.h"
 
 namespace tributary::fhirpath {
@@ -87,8 +88,15 @@ bool Evaluator::Impl::callProfiles(const Expr& e, const Frame& frame, Span input
       }
       return true;
     }
-    case kElementDefinition:  // the checker has refused it
-      return fail(e, "elementDefinition() is not supported");
+    case kElementDefinition: {
+      if (types.definitions() == nullptr) return fail(e, "there are no definitions to ask here");
+      ElementDefinitions found(*this, e);
+      for (const Value& v : input) {
+        if (const auto definition = found.of(v)) out.push(*definition);
+        if (!step(e)) return false;
+      }
+      return true;
+    }
     case kSlice:
       return callSlice(e, frame, input, out);
     default:

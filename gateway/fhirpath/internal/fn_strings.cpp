@@ -1,4 +1,6 @@
 // Strings (FHIRPath N1 5.6). Positions count characters (code points), as the standard has them.
+#include <algorithm>
+
 #include "fhirpath/internal/machine.h"
 #include "fhirpath/internal/utf8.h"
 
@@ -9,145 +11,155 @@ bool isBlank(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f' || c == '\v';
 }
 
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && isBlank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && isBlank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+std::string inCase(std::string_view text, bool upper) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t at = 0; at < text.size();) appendUtf8Checked(out, utf8Case(utf8Next(text, at), upper));
+  return out;
+}
+
+// Ends early, beyond `limit`, when the result is that long.
+std::string replaced(std::string_view text, std::string_view what, std::string_view with, std::size_t limit) {
+  std::string out;
+  std::size_t at = 0;
+  if (what.empty()) {  // N1 5.6.10: around every character
+    out = with;
+    while (at < text.size() && out.size() < limit) {
+      const std::size_t from = at;
+      utf8Next(text, at);
+      out += text.substr(from, at - from);
+      out += with;
+    }
+    return out;
+  }
+  for (std::size_t found; (found = text.find(what, at)) != std::string_view::npos && out.size() < limit;) {
+    out += text.substr(at, found - at);
+    out += with;
+    at = found + what.size();
+  }
+  return out += text.substr(at);
+}
+
+// `length` without a value: to the end. nullopt: it begins outside of the text.
+std::optional<std::string_view> substring(std::string_view text, std::int64_t start,
+                                          std::optional<std::int64_t> length) {
+  if (start < 0) return std::nullopt;
+  const std::size_t from = utf8Offset(text, static_cast<std::size_t>(start));
+  if (from >= text.size()) return std::nullopt;
+  const std::string_view rest = text.substr(from);
+  if (!length) return rest;
+  return rest.substr(0, utf8Offset(rest, static_cast<std::size_t>(std::max<std::int64_t>(*length, 0))));
+}
+
 }  // namespace
 
 bool Evaluator::Impl::callStrings(const Expr& e, const Frame& frame, Span input, Collection& out) {
   using enum FunctionId;
-  if (e.function == kJoin) {
-    std::optional<std::string_view> separator;
-    if (!e.children.empty() && !evalString(*e.children[0], frame, separator)) return false;
-    std::string joined;
-    bool first = true;
-    for (std::size_t i = 0; i < input.size(); ++i) {
-      std::optional<std::string_view> text;
-      if (!inputString(e, input.subspan(i, 1), text)) return false;
-      if (!text) continue;
-      if (!first) joined += separator.value_or("");
-      first = false;
-      joined += *text;
-      if (joined.size() > environment.limits.memory) return failLimit(e, "the text is too long");
-    }
-    if (!input.empty()) out.push(newString(joined));
-    return true;
-  }
+  if (e.function == kJoin) return callJoin(e, frame, input, out);
   std::optional<std::string_view> text;
   if (!inputString(e, input, text)) return false;
-  const auto argument = [&](std::size_t i, std::optional<std::string_view>& value) {
-    return evalString(*e.children[i], frame, value);
-  };
-  std::optional<std::string_view> first;
+  switch (e.function) {
+    case kUpper:
+    case kLower:
+      if (text) out.push(newString(inCase(*text, e.function == kUpper)));
+      return true;
+    case kLength:
+      if (text) out.push(Value::integer(static_cast<std::int64_t>(utf8Length(*text))));
+      return true;
+    case kTrim:
+      if (text) out.push(Value::string(trimmed(*text)));
+      return true;
+    case kToChars:
+      for (std::size_t at = 0; text && at < text->size();) {
+        const std::size_t from = at;
+        utf8Next(*text, at);
+        out.push(Value::string(text->substr(from, at - from)));
+      }
+      return true;
+    case kSubstring: {
+      std::optional<std::int64_t> start, length;
+      if (!evalInteger(*e.children[0], frame, start)) return false;
+      if (e.children.size() > 1 && !evalInteger(*e.children[1], frame, length)) return false;
+      if (!text || !start) return true;
+      if (const auto part = substring(*text, *start, length)) out.push(Value::string(*part));
+      return true;
+    }
+    default:
+      break;
+  }
+  // The rest looks for another text.
+  std::optional<std::string_view> what;
+  if (!evalString(*e.children[0], frame, what)) return false;
+  return callSearch(e, frame, text, what, out);
+}
+
+bool Evaluator::Impl::callSearch(const Expr& e, const Frame& frame, std::optional<std::string_view> text,
+                                 std::optional<std::string_view> what, Collection& out) {
+  using enum FunctionId;
+  std::optional<std::string_view> with;
+  if (e.function == kReplace && !evalString(*e.children[1], frame, with)) return false;
+  if (!text || !what) return true;
   switch (e.function) {
     case kIndexOf:
     case kLastIndexOf: {
-      if (!argument(0, first)) return false;
-      if (!text || !first) return true;
-      const std::size_t at = e.function == kIndexOf ? text->find(*first) : text->rfind(*first);
+      const std::size_t at = e.function == kIndexOf ? text->find(*what) : text->rfind(*what);
       out.push(Value::integer(
           at == std::string_view::npos ? -1 : static_cast<std::int64_t>(utf8Length(text->substr(0, at)))));
       return true;
     }
-    case kSubstring: {
-      std::optional<std::int64_t> start, length;
-      if (!evalInteger(*e.children[0], frame, start)) return false;
-      const bool limited = e.children.size() > 1;
-      if (limited && !evalInteger(*e.children[1], frame, length)) return false;
-      if (!text || !start || *start < 0) return true;
-      if (limited && length && *length < 0) length = 0;
-      const std::size_t from = utf8Offset(*text, static_cast<std::size_t>(*start));
-      if (from >= text->size()) return true;
-      std::string_view rest = text->substr(from);
-      if (limited && length) rest = rest.substr(0, utf8Offset(rest, static_cast<std::size_t>(*length)));
-      out.push(Value::string(rest));
-      return true;
-    }
     case kStartsWith:
-    case kEndsWith:
-    case kContains: {
-      if (!argument(0, first)) return false;
-      if (!text || !first) return true;
-      const bool yes = e.function == kStartsWith ? text->starts_with(*first)
-                       : e.function == kEndsWith ? text->ends_with(*first)
-                                                 : text->find(*first) != std::string_view::npos;
-      out.push(Value::boolean(yes));
+      out.push(Value::boolean(text->starts_with(*what)));
       return true;
-    }
-    case kUpper:
-    case kLower: {
-      if (!text) return true;
-      std::string changed;
-      changed.reserve(text->size());
-      for (std::size_t at = 0; at < text->size();) {
-        appendUtf8Checked(changed, utf8Case(utf8Next(*text, at), e.function == kUpper));
-      }
+    case kEndsWith:
+      out.push(Value::boolean(text->ends_with(*what)));
+      return true;
+    case kContains:
+      out.push(Value::boolean(text->find(*what) != std::string_view::npos));
+      return true;
+    case kReplace: {
+      if (!with) return true;
+      const std::size_t limit = environment.limits.memory;
+      const std::string changed = replaced(*text, *what, *with, limit);
+      if (changed.size() >= limit) return failLimit(e, "the text is too long");
+      if (!step(e, changed.size() / 64)) return false;
       out.push(newString(changed));
       return true;
     }
-    case kReplace: {
-      std::optional<std::string_view> with;
-      if (!argument(0, first) || !argument(1, with)) return false;
-      if (!text || !first || !with) return true;
-      std::string replaced;
-      const std::size_t limit = environment.limits.memory;
-      if (first->empty()) {  // N1 5.6.10: around every character
-        replaced = *with;
-        for (std::size_t at = 0; at < text->size() && replaced.size() < limit;) {
-          const std::size_t from = at;
-          utf8Next(*text, at);
-          replaced += text->substr(from, at - from);
-          replaced += *with;
-        }
-      } else {
-        std::size_t at = 0;
-        for (std::size_t found;
-             (found = text->find(*first, at)) != std::string_view::npos && replaced.size() < limit;) {
-          replaced += text->substr(at, found - at);
-          replaced += *with;
-          at = found + first->size();
-        }
-        replaced += text->substr(at);
-      }
-      if (replaced.size() >= limit) return failLimit(e, "the text is too long");
-      if (!step(e, replaced.size() / 64)) return false;
-      out.push(newString(replaced));
-      return true;
-    }
-    case kLength:
-      if (text) out.push(Value::integer(static_cast<std::int64_t>(utf8Length(*text))));
-      return true;
-    case kToChars:
-      if (text) {
-        for (std::size_t at = 0; at < text->size();) {
-          const std::size_t from = at;
-          utf8Next(*text, at);
-          out.push(Value::string(text->substr(from, at - from)));
-        }
-      }
-      return true;
-    case kTrim:
-      if (text) {
-        std::string_view rest = *text;
-        while (!rest.empty() && isBlank(rest.front())) rest.remove_prefix(1);
-        while (!rest.empty() && isBlank(rest.back())) rest.remove_suffix(1);
-        out.push(Value::string(rest));
-      }
-      return true;
     default: {  // split
-      if (!argument(0, first)) return false;
-      if (!text || !first) return true;
-      if (first->empty()) {
-        out.push(Value::string(*text));
-        return true;
-      }
       std::size_t at = 0;
-      for (std::size_t found; (found = text->find(*first, at)) != std::string_view::npos;) {
+      for (std::size_t found; !what->empty() && (found = text->find(*what, at)) != std::string_view::npos;) {
         out.push(Value::string(text->substr(at, found - at)));
-        at = found + first->size();
+        at = found + what->size();
         if (!step(e)) return false;
       }
       out.push(Value::string(text->substr(at)));
       return true;
     }
   }
+}
+
+bool Evaluator::Impl::callJoin(const Expr& e, const Frame& frame, Span input, Collection& out) {
+  std::optional<std::string_view> separator;
+  if (!e.children.empty() && !evalString(*e.children[0], frame, separator)) return false;
+  std::string joined;
+  bool first = true;
+  for (std::size_t i = 0; i < input.size(); ++i) {
+    std::optional<std::string_view> text;
+    if (!inputString(e, input.subspan(i, 1), text)) return false;
+    if (!text) continue;
+    if (!first) joined += separator.value_or("");
+    first = false;
+    joined += *text;
+    if (joined.size() > environment.limits.memory) return failLimit(e, "the text is too long");
+  }
+  if (!input.empty()) out.push(newString(joined));
+  return true;
 }
 
 }  // namespace tributary::fhirpath

@@ -101,41 +101,7 @@ bool Evaluator::Impl::callTerminology(const Expr& e, const Frame& frame, Span in
   }
   if (e.function == kTranslate) {
     const auto url = canonicalOf(*this, argument);
-    std::optional<std::string_view> part;
-    if (e.children.size() > 1 && !evalString(*e.children[1], frame, part)) return false;
-    if (!url) return true;
-    ValueSet seen(*this);
-    for (const Value& v : input) {
-      if (visits != nullptr) atom(v, false);
-      // A coding with an entry of its own goes before what the map says of anything else (`unmapped`).
-      std::vector<Value> fallback;
-      bool any = false;
-      for (const Coding& coding : codingsOf(v)) {
-        if (!step(e)) return false;
-        bool found = false;
-        const auto translations = terms.translate(*url, coding, &found);
-        if (!translations)
-          return fail(e, "the concept map is not known: " + std::string(url->substr(0, 200)));
-        for (const auto& t : *translations) {
-          if (t.equivalence == "unmatched" || t.equivalence == "disjoint") continue;
-          const std::string_view text = part == "display" ? t.display : part == "system" ? t.system : t.code;
-          if (text.empty()) continue;
-          const Value result = newString(text);
-          if (!found) {
-            fallback.push_back(result);
-            continue;
-          }
-          any = true;
-          if (seen.insert(result)) out.push(result);
-        }
-      }
-      if (!any) {
-        for (const Value& result : fallback) {
-          if (seen.insert(result)) out.push(result);
-        }
-      }
-    }
-    return true;
+    return !url || callTranslate(e, frame, input, *url, out);
   }
   // subsumes, subsumedBy: one coding in the system of the other
   std::optional<Value> other;
@@ -158,6 +124,43 @@ bool Evaluator::Impl::callTerminology(const Expr& e, const Frame& frame, Span in
   return true;
 }
 
+bool Evaluator::Impl::callTranslate(const Expr& e, const Frame& frame, Span input, std::string_view map,
+                                    Collection& out) {
+  std::optional<std::string_view> part;
+  if (e.children.size() > 1 && !evalString(*e.children[1], frame, part)) return false;
+  ValueSet seen(*this);
+  std::vector<Value> fallback;
+  for (const Value& v : input) {
+    if (visits != nullptr) atom(v, false);
+    // A coding with an entry of its own goes before what the map says of anything else (`unmapped`).
+    fallback.clear();
+    bool any = false;
+    for (const Coding& coding : codingsOf(v)) {
+      if (!step(e)) return false;
+      bool found = false;
+      const auto translations = environment.terminology->translate(map, coding, &found);
+      if (!translations) return fail(e, "the concept map is not known: " + std::string(map.substr(0, 200)));
+      for (const auto& t : *translations) {
+        if (t.equivalence == "unmatched" || t.equivalence == "disjoint") continue;
+        const std::string_view text = part == "display" ? t.display : part == "system" ? t.system : t.code;
+        if (text.empty()) continue;
+        const Value result = newString(text);
+        if (!found) {
+          fallback.push_back(result);
+          continue;
+        }
+        any = true;
+        if (seen.insert(result)) out.push(result);
+      }
+    }
+    if (any) continue;
+    for (const Value& result : fallback) {
+      if (seen.insert(result)) out.push(result);
+    }
+  }
+  return true;
+}
+
 bool Evaluator::Impl::callService(const Expr& e, const Frame& frame, Span /*input*/, Collection& out) {
   using enum FunctionId;
   std::vector<Span> arguments(e.children.size());
@@ -171,36 +174,15 @@ bool Evaluator::Impl::callService(const Expr& e, const Frame& frame, Span /*inpu
     return i < arguments.size() && arguments[i].size() == 1 ? codingsOf(arguments[i][0])
                                                             : std::vector<Coding>{};
   };
-  const auto push = [&](std::string_view json) {
-    Value made_value;
-    if (!makeDocument(e, json, made_value)) return false;
-    out.push(made_value);
-    return true;
-  };
   switch (e.function) {
-    case kExpand: {
-      if (!canonical) return true;
-      std::string json = R"({"resourceType":"ValueSet","url":)";
-      appendJson(json, *canonical);
-      json += R"(,"expansion":{"contains":[)";
-      const auto codings = terms.expand(*canonical);
-      if (codings.empty()) return true;
-      for (const Coding& coding : codings) {
-        if (!step(e)) return false;
-        json += json.back() == '[' ? "{" : ",{";
-        appendMember(json, "system", coding.system);
-        appendMember(json, "code", coding.code);
-        appendMember(json, "display", coding.display);
-        json += '}';
-      }
-      return push(json + "]}}");
-    }
+    case kExpand:
+      return !canonical || expandService(e, *canonical, out);
     case kLookup:
       for (const Coding& coding : coded(0)) {
         if (terms.validateCode(coding.system, coding.code) != Verdict::kYes) continue;
         std::string json = R"({"resourceType":"Parameters","parameter":[{"name":"display","valueString":)";
         appendJson(json, terms.display(coding.system, coding.code));
-        return push(json + "}]}");
+        return pushDocument(e, json + "}]}", out);
       }
       return true;
     case kValidateVS:
@@ -215,7 +197,8 @@ bool Evaluator::Impl::callService(const Expr& e, const Frame& frame, Span /*inpu
         if (one == Verdict::kYes || verdict == Verdict::kNo) verdict = one;
         if (verdict == Verdict::kYes) break;
       }
-      return verdict == Verdict::kUnknown || push(booleanParameters(verdict == Verdict::kYes));
+      return verdict == Verdict::kUnknown ||
+             pushDocument(e, booleanParameters(verdict == Verdict::kYes), out);
     }
     case kServiceSubsumes: {
       const auto a = coded(1), b = coded(2);
@@ -227,29 +210,49 @@ bool Evaluator::Impl::callService(const Expr& e, const Frame& frame, Span /*inpu
                                                    : (up == Verdict::kYes ? "subsumed-by" : "not-subsumed")));
       return true;
     }
-    default: {  // translate
-      if (!canonical) return true;
-      std::string matches;
-      for (const Coding& coding : coded(1)) {
-        const auto translations = terms.translate(*canonical, coding);
-        if (!translations)
-          return fail(e, "the concept map is not known: " + std::string(canonical->substr(0, 200)));
-        for (const auto& t : *translations) {
-          if (!step(e)) return false;
-          matches += R"(,{"name":"match","part":[{"name":"equivalence","valueCode":)";
-          appendJson(matches, t.equivalence.empty() ? "relatedto" : t.equivalence);
-          matches += R"(},{"name":"concept","valueCoding":{)";
-          appendMember(matches, "system", t.system);
-          appendMember(matches, "code", t.code);
-          appendMember(matches, "display", t.display);
-          matches += "}}]}";
-        }
-      }
-      return push(
-          std::string(R"({"resourceType":"Parameters","parameter":[{"name":"result","valueBoolean":)") +
-          (matches.empty() ? "false}" : "true}") + matches + "]}");
+    default:
+      return !canonical || translateService(e, *canonical, arguments[1], out);
+  }
+}
+
+bool Evaluator::Impl::expandService(const Expr& e, std::string_view value_set, Collection& out) {
+  const auto codings = environment.terminology->expand(value_set);
+  if (codings.empty()) return true;
+  std::string json = R"({"resourceType":"ValueSet","url":)";
+  appendJson(json, value_set);
+  json += R"(,"expansion":{"contains":[)";
+  for (const Coding& coding : codings) {
+    if (!step(e)) return false;
+    json += json.back() == '[' ? "{" : ",{";
+    appendMember(json, "system", coding.system);
+    appendMember(json, "code", coding.code);
+    appendMember(json, "display", coding.display);
+    json += '}';
+  }
+  return pushDocument(e, json + "]}}", out);
+}
+
+bool Evaluator::Impl::translateService(const Expr& e, std::string_view map, Span coded, Collection& out) {
+  std::string matches;
+  for (const Coding& coding : coded.size() == 1 ? codingsOf(coded[0]) : std::vector<Coding>{}) {
+    const auto translations = environment.terminology->translate(map, coding);
+    if (!translations) return fail(e, "the concept map is not known: " + std::string(map.substr(0, 200)));
+    for (const auto& t : *translations) {
+      if (!step(e)) return false;
+      matches += R"(,{"name":"match","part":[{"name":"equivalence","valueCode":)";
+      appendJson(matches, t.equivalence.empty() ? "relatedto" : t.equivalence);
+      matches += R"(},{"name":"concept","valueCoding":{)";
+      appendMember(matches, "system", t.system);
+      appendMember(matches, "code", t.code);
+      appendMember(matches, "display", t.display);
+      matches += "}}]}";
     }
   }
+  return pushDocument(
+      e,
+      std::string(R"({"resourceType":"Parameters","parameter":[{"name":"result","valueBoolean":)") +
+          (matches.empty() ? "false}" : "true}") + matches + "]}",
+      out);
 }
 
 }  // namespace tributary::fhirpath

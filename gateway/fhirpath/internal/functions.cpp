@@ -171,7 +171,7 @@ constexpr FunctionInfo kFunctions[] = {
     {kConformsTo, "conformsTo", 1, 1, 0, false, I::kAny, R::kBoolean, C::kOne, false, false,
      "conformsTo(profile)"},
     {kHtmlChecks, "htmlChecks", 0, 0, 0, false, I::kAny, R::kBoolean, C::kOne, true, false, "htmlChecks()"},
-    {kElementDefinition, "elementDefinition", 0, 0, 0, false, I::kAny, R::kUnknown, C::kSame, false, false,
+    {kElementDefinition, "elementDefinition", 0, 0, 0, false, I::kAny, R::kSpecial, C::kSame, false, false,
      "elementDefinition()"},
     {kSlice, "slice", 2, 2, 0, false, I::kAny, R::kSame, C::kSame, false, false, "slice(structure, name)"},
     {kCheckModifiers, "checkModifiers", 0, 32, 0, false, I::kAny, R::kSame, C::kSame, false, false,

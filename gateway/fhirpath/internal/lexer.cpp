@@ -216,6 +216,28 @@ std::expected<Lexeme, Diagnostic> Lexer::temporal() {
   return lexeme;
 }
 
+std::size_t Lexer::wordEnd(std::size_t from) const {
+  while (from < source_.size() && (isLetter(source_[from]) || isDigit(source_[from]))) ++from;
+  return from;
+}
+
+Lexeme Lexer::taken(Token kind, std::size_t end) {
+  Lexeme lexeme;
+  lexeme.kind = kind;
+  lexeme.text = std::string(source_.substr(at_, end - at_));
+  at_ = end;
+  return lexeme;
+}
+
+std::expected<Lexeme, Diagnostic> Lexer::variable() {
+  const std::size_t start = at_++;  // the '%'
+  if (const char quote = peek(); quote == '`' || quote == '\'' || quote == '"')
+    return quoted(quote, Token::kVariable, start);
+  const std::size_t end = wordEnd(at_);
+  if (end == at_) return error(start, 1, "'%' without a name", "a variable name");
+  return taken(Token::kVariable, end);
+}
+
 std::expected<Lexeme, Diagnostic> Lexer::next() {
   if (auto ok = skipBlanks(); !ok) return std::unexpected(ok.error());
   const std::size_t start = at_;
@@ -226,21 +248,9 @@ std::expected<Lexeme, Diagnostic> Lexer::next() {
     }
     return lexeme;
   };
-  const auto simple = [&](Token kind, std::size_t length) {
-    Lexeme lexeme;
-    lexeme.kind = kind;
-    lexeme.text = std::string(source_.substr(start, length));
-    at_ = start + length;
-    return finish(std::move(lexeme));
-  };
-  const auto word = [&](std::size_t from) {
-    std::size_t end = from;
-    while (end < source_.size() && (isLetter(source_[end]) || isDigit(source_[end]))) ++end;
-    return end;
-  };
   const char c = peek();
   if (start >= source_.size()) return finish(Lexeme{});
-  if (isLetter(c)) return simple(Token::kIdentifier, word(start) - start);
+  if (isLetter(c)) return finish(taken(Token::kIdentifier, wordEnd(start)));
   if (isDigit(c)) return finish(number());
   switch (c) {
     case '\'':
@@ -252,44 +262,18 @@ std::expected<Lexeme, Diagnostic> Lexer::next() {
     case '@':
       return finish(temporal());
     case '$':
-      return simple(Token::kSpecial, word(start + 1) - start);
-    case '%': {
-      if (peek(1) == '`' || peek(1) == '\'' || peek(1) == '"') {
-        ++at_;
-        return finish(quoted(source_[at_], Token::kVariable, start));
-      }
-      const std::size_t end = word(start + 1);
-      if (end == start + 1) return error(start, 1, "'%' without a name", "a variable name");
-      Lexeme lexeme;
-      lexeme.kind = Token::kVariable;
-      lexeme.text = std::string(source_.substr(start + 1, end - start - 1));
-      at_ = end;
-      return finish(std::move(lexeme));
-    }
+      return finish(taken(Token::kSpecial, wordEnd(start + 1)));
+    case '%':
+      return finish(variable());
     case '!':
-      if (peek(1) == '=' || peek(1) == '~') return simple(Token::kSymbol, 2);
+      if (peek(1) == '=' || peek(1) == '~') return finish(taken(Token::kSymbol, start + 2));
       break;
     case '<':
     case '>':
-      return simple(Token::kSymbol, peek(1) == '=' ? 2 : 1);
-    case '(':
-    case ')':
-    case '[':
-    case ']':
-    case '{':
-    case '}':
-    case '.':
-    case ',':
-    case '|':
-    case '=':
-    case '~':
-    case '+':
-    case '-':
-    case '*':
-    case '/':
-    case '&':
-      return simple(Token::kSymbol, 1);
+      return finish(taken(Token::kSymbol, start + (peek(1) == '=' ? 2 : 1)));
     default:
+      if (std::string_view("()[]{}.,|=~+-*/&").find(c) != std::string_view::npos)
+        return finish(taken(Token::kSymbol, start + 1));
       break;
   }
   // A whole UTF-8 sequence is one character to the reader of the message.

@@ -42,6 +42,10 @@ class Lexer {
   std::expected<void, Diagnostic> skipBlanks();
   std::expected<Lexeme, Diagnostic> quoted(char quote, Token kind, std::size_t start);
   Lexeme number();
+  // What stands between here and `end`.
+  Lexeme taken(Token kind, std::size_t end);
+  std::expected<Lexeme, Diagnostic> variable();
+  std::size_t wordEnd(std::size_t from) const;
   std::expected<Lexeme, Diagnostic> temporal();
   std::expected<void, Diagnostic> escape(std::string& out, std::size_t start);
   std::unexpected<Diagnostic> error(std::size_t at, std::size_t length, std::string message,

@@ -168,7 +168,8 @@ Value Evaluator::Impl::atom(const Value& v, bool quantities) {
 
 std::optional<QuantityValue> Evaluator::Impl::quantityOf(const Value& node) {
   const auto value = childText(node, names::kValue);
-  if (!value) return std::nullopt;
+  // "<5" is not 5: what a comparator has made inexact is no System.Quantity.
+  if (!value || childText(node, names::kComparator)) return std::nullopt;
   const auto number = Decimal::parse(*value);
   if (!number) return std::nullopt;
   QuantityValue q;
@@ -524,14 +525,14 @@ const re2::RE2* Evaluator::Impl::regex(const Expr& e, const Expr& pattern_expr, 
   return regexes.emplace(std::move(key), std::move(compiled)).first->second.get();
 }
 
-bool Evaluator::Impl::makeDocument(const Expr& e, std::string_view json, Value& out) {
+bool Evaluator::Impl::pushDocument(const Expr& e, std::string_view json, Collection& out) {
   if (made.size() >= 1000) return failLimit(e, "too many resources are made in one evaluation");
   if (reader == nullptr) reader = std::make_unique<fhir::JsonReader>();
   auto document = std::make_unique<fhir::Document>();
   fhir::ReadOptions options;
   options.own_text = true;
   if (auto ok = reader->read(json, *document, options); !ok) return fail(e, "a resource could not be read");
-  out = resourceNode(*document, document->root());
+  out.push(resourceNode(*document, document->root()));
   made.push_back(std::move(document));
   return true;
 }

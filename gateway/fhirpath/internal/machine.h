@@ -89,6 +89,7 @@ class Evaluator::Impl {
   void memberNamed(const Value& v, fhir::NameId name, std::string_view text, Collection& out);
   void collect(const fhir::Document& document, fhir::NodeIndex object, fhir::NameId name,
                terminology::TypeId type, Collection& out);
+  void typeMember(const Value& info, std::string_view member, Collection& out);
   void children(const Value& v, Collection& out);
   Value resourceNode(const fhir::Document& document, fhir::NodeIndex node) const;
   Value rootNode(const fhir::Document& document);
@@ -101,6 +102,7 @@ class Evaluator::Impl {
   // ── equality ──
   enum class Equality : std::uint8_t { kNo, kYes, kEmpty };
   Equality equal(const Value& a, const Value& b);
+  Equality equalQuantities(const Value& a, const Value& b);
   Equality equalAll(Span a, Span b);
   bool same(const Value& a, const Value& b) { return equal(a, b) == Equality::kYes; }
   bool equivalent(const Value& a, const Value& b);
@@ -116,9 +118,15 @@ class Evaluator::Impl {
   bool callCombining(const Expr& e, const Frame& frame, Span input, Collection& out);
   bool callConversion(const Expr& e, const Frame& frame, Span input, Collection& out);
   bool callStrings(const Expr& e, const Frame& frame, Span input, Collection& out);
+  bool callJoin(const Expr& e, const Frame& frame, Span input, Collection& out);
+  bool callSearch(const Expr& e, const Frame& frame, std::optional<std::string_view> text,
+                  std::optional<std::string_view> what, Collection& out);
   bool callRegex(const Expr& e, const Frame& frame, Span input, Collection& out);
   bool callEncoding(const Expr& e, const Frame& frame, Span input, Collection& out);
   bool callMath(const Expr& e, const Frame& frame, Span input, Collection& out);
+  bool callLogarithm(const Expr& e, const Decimal& input, std::optional<Decimal> argument, Collection& out);
+  bool callPower(const Value& input, const Decimal& base, const Decimal& exponent, bool integers,
+                 Collection& out);
   bool callDates(const Expr& e, const Frame& frame, Span input, Collection& out);
   bool callBoundaries(const Expr& e, const Frame& frame, Span input, Collection& out);
   bool callTree(const Expr& e, const Frame& frame, Span input, Collection& out);
@@ -130,7 +138,10 @@ class Evaluator::Impl {
   bool callProfiles(const Expr& e, const Frame& frame, Span input, Collection& out);
   bool callSlice(const Expr& e, const Frame& frame, Span input, Collection& out);
   bool callTerminology(const Expr& e, const Frame& frame, Span input, Collection& out);
+  bool callTranslate(const Expr& e, const Frame& frame, Span input, std::string_view map, Collection& out);
   bool callService(const Expr& e, const Frame& frame, Span input, Collection& out);
+  bool expandService(const Expr& e, std::string_view value_set, Collection& out);
+  bool translateService(const Expr& e, std::string_view map, Span coded, Collection& out);
 
   // ── operators ──
   bool evalOperator(const Expr& e, const Frame& frame, Collection& out);
@@ -169,10 +180,13 @@ class Evaluator::Impl {
   // Documents made in an evaluation (results of %terminologies); kept as long as the arena.
   std::vector<std::unique_ptr<fhir::Document>> made;
   std::unique_ptr<fhir::JsonReader> reader;
-  bool makeDocument(const Expr& e, std::string_view json, Value& out);
+  bool pushDocument(const Expr& e, std::string_view json, Collection& out);
 
   // Profiles that conformsTo() and slice() have asked for, by canonical URL; nullptr: no StructureDefinition.
   std::unordered_map<std::string, std::unique_ptr<const Profile>> profiles;
+
+  // The elements of types that type().element has asked for.
+  std::unordered_map<terminology::TypeId, std::unique_ptr<fhir::Document>> class_elements;
 
   // Patterns that are not constant, by their text.
   const re2::RE2* regex(const Expr& e, const Expr& pattern_expr, std::string_view pattern, bool ignore_case);
@@ -227,10 +241,13 @@ class ValueSet {
 
  private:
   static constexpr std::size_t kSmall = 12;
-  const Value* find(const Value& value, std::uint64_t hash);
+  void index();
+  void enter(const Value& value, std::uint32_t place);
+  bool find(const Value& value);
 
   Evaluator::Impl& machine_;
   std::vector<Value> items_;
+  bool numbers_ = false, quantities_ = false;  // among what is indexed
   std::unordered_multimap<std::uint64_t, std::uint32_t> index_;
 };
 

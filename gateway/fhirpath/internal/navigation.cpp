@@ -79,13 +79,7 @@ std::span<const Element> Evaluator::Impl::lookup(TypeId type, fhir::NameId name,
 void Evaluator::Impl::memberNamed(const Value& v, fhir::NameId name, std::string_view text, Collection& out) {
   if (!v.isNode()) {
     if (v.kind() == ValueKind::kTypeInfo) {
-      if (text == "name") out.push(Value::string(v.typeInfoName()));
-      if (text == "namespace") out.push(Value::string(v.typeInfoIsSystem() ? "System" : "FHIR"));
-      if (text == "baseType" && v.typeInfoIsSystem()) out.push(Value::string("System.Any"));
-      if (text == "baseType" && !v.typeInfoIsSystem() && types.definitions() != nullptr) {
-        const TypeId base = types.definitions()->baseType(v.type());
-        if (base != kNoType) out.push(newString("FHIR." + std::string(types.definitions()->typeName(base))));
-      }
+      typeMember(v, text, out);
     } else if (v.kind() == ValueKind::kQuantity) {
       if (text == "value") out.push(Value::decimal(v.asQuantity().value));
       if (text == "unit") out.push(Value::string(v.asQuantity().unit));

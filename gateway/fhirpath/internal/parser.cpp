@@ -173,6 +173,7 @@ class Parser {
     if (++depth_ > options_.max_depth) {
       return fail(sign.offset, 1, "the expression is nested too deeply", {}, true);
     }
+    negated_ = sign.text == "-" && token_.kind == Token::kInteger;
     auto inner = operand();
     --depth_;
     if (!inner) return inner;
@@ -349,9 +350,12 @@ class Parser {
     } else {
       const auto integer = decimal->toInteger();
       if (!integer) return fail(token.offset, token.length, "the integer is out of range");
-      const bool is_long = token.kind == Token::kLong || *integer > std::int64_t{2147483648};
-      value = is_long ? Value::longInteger(*integer) : Value::integer(*integer);
+      value = token.kind == Token::kLong ? Value::longInteger(*integer) : Value::integer(*integer);
     }
+    // N1 5.2: an Integer has 32 bits, so its least one can only be written with the sign before it.
+    const bool too_large =
+        token.kind == Token::kInteger && value.asInteger() > std::int64_t{2147483647} + (negated_ ? 1 : 0);
+    negated_ = false;
     auto e = literal(value);
     if (!e || token.kind == Token::kLong) return e;
     // A unit behind the number makes a quantity.
@@ -359,7 +363,11 @@ class Parser {
         token_.kind == Token::kString ? std::string_view(token_.text) : std::string_view{};
     const bool calendar = token_.kind == Token::kIdentifier && !calendarUnit(token_.text).empty();
     if (calendar) unit = calendarUnit(token_.text);
-    if (!calendar && token_.kind != Token::kString) return e;
+    if (!calendar && token_.kind != Token::kString) {
+      if (!too_large) return e;
+      return fail(token.offset, token.length, "an Integer goes from -2147483648 to 2147483647",
+                  "a Long (" + token.text + "L)");
+    }
     (*e)->text = std::string(unit);
     if (auto ok = advance(); !ok) return std::unexpected(ok.error());
     (*e)->quantity = {*decimal, (*e)->text, calendar};
@@ -410,6 +418,7 @@ class Parser {
   Lexeme token_;
   std::size_t previous_end_ = 0;
   std::uint32_t depth_ = 0;
+  bool negated_ = false;  // a minus stands right before this number
 };
 
 }  // namespace

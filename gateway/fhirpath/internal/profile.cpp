@@ -91,6 +91,7 @@ class ProfileReader {
   }
 
   void fill(ProfileNode& node, NodeIndex element, bool is_root) {
+    node.definition = element;
     node.min = is_root ? 0 : number(text(document_, element, "min"), 0);
     node.max = is_root ? ProfileNode::kMany : number(text(document_, element, "max"), ProfileNode::kMany);
     for (NodeIndex i = element + 1; i < document_[element].next; i = document_[i].next) {

@@ -36,8 +36,9 @@ struct ProfileSlicing {
 struct ProfileNode {
   static constexpr std::uint32_t kMany = std::numeric_limits<std::uint32_t>::max();
 
-  std::string name;   // below its parent; "value" for value[x]
-  std::string slice;  // of a slice
+  std::string name;                            // below its parent; "value" for value[x]
+  std::string slice;                           // of a slice
+  fhir::NodeIndex definition = fhir::kNoNode;  // its ElementDefinition in Profile::document
   std::uint32_t min = 0, max = kMany;
   fhir::NodeIndex fixed = fhir::kNoNode, pattern = fhir::kNoNode;  // in Profile::document
   std::string binding;                                             // value set of a required binding

@@ -1,11 +1,16 @@
 #include "fhirpath/internal/quantities.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "base/hash.h"
 #include "fhirpath/internal/parser.h"
 
 namespace tributary::fhirpath {
+
+using terminology::UnitFactor;
+
 namespace {
 
 bool yearOrMonth(const QuantityValue& q) {
@@ -35,7 +40,7 @@ QuantityOrder compareQuantities(const QuantityValue& a, const QuantityValue& b) 
     return {true, false, sign(*x <=> *y)};
   }
   const auto x = unitOf(a), y = unitOf(b);
-  if (!x || !y) return {};
+  if (!x || !y) return {.empty = true};  // N1 6.1.1: what is no unit is equal to nothing and unlike nothing
   if (!terminology::comparable(*x, *y)) return {};
   // A calendar year or month has no definite length.
   if ((a.calendar && yearOrMonth(a)) || (b.calendar && yearOrMonth(b))) return {true, true, 0};
@@ -58,11 +63,32 @@ bool equivalentQuantities(const QuantityValue& a, const QuantityValue& b) {
   return false;
 }
 
-std::uint64_t hashQuantity(const QuantityValue& q) {
-  // The value differs by unit; only the dimension is common to all equal quantities.
+std::array<std::uint64_t, 3> quantityHashes(const QuantityValue& q) {
+  std::array<char, Decimal::kMaxTextLength> buffer;
   const auto unit = unitOf(q);
-  if (!unit) return fastHash(q.unit);
-  return fastHash({reinterpret_cast<const char*>(unit->dimension.data()), unit->dimension.size()});
+  const auto amount = unit ? q.value.plus(terminology::offsetOf(unit->scale)) : std::nullopt;
+  if (!amount) {
+    const std::uint64_t key = fastHash(q.unit) ^ fastHash(q.value.normalised().format(buffer));
+    return {key, key, key};
+  }
+  // The amount in base units, on a logarithmic scale so that no factor is out of range.
+  std::int64_t place = std::numeric_limits<std::int64_t>::min() / 2;
+  if (!amount->zero()) {
+    const UnitFactor& factor = unit->factor;
+    const double size = std::log2(std::fabs(static_cast<double>(amount->mantissa()))) +
+                        std::log2(static_cast<double>(factor.numerator)) -
+                        std::log2(static_cast<double>(factor.denominator)) +
+                        (factor.exponent - amount->scale()) * std::log2(10.0);
+    constexpr double kStepsPerOctave = 4294967296.0;
+    place = static_cast<std::int64_t>(std::floor(size * kStepsPerOctave));
+  }
+  const std::uint64_t kind =
+      fastHash({reinterpret_cast<const char*>(unit->dimension.data()), unit->dimension.size()}) ^
+      unit->arbitrary ^ (amount->negative() ? 1 : 0);
+  const auto key = [&](std::int64_t at) {
+    return (kind ^ static_cast<std::uint64_t>(at)) * 0x9E3779B97F4A7C15ULL;
+  };
+  return {key(place), key(place - 1), key(place + 1)};
 }
 
 std::optional<QuantityValue> parseQuantity(std::string_view text) {

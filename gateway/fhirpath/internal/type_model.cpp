@@ -27,6 +27,7 @@ const fhir::NameId kFullUrl = fhir::findName("fullUrl");
 const fhir::NameId kDiv = fhir::findName("div");
 const fhir::NameId kCompose = fhir::findName("compose");
 const fhir::NameId kName = fhir::findName("name");
+const fhir::NameId kComparator = fhir::findName("comparator");
 }  // namespace names
 
 namespace {
@@ -99,6 +100,7 @@ TypeModel::TypeModel(const terminology::Definitions* definitions) : definitions_
   boolean = definitions_->findType("boolean");
   integer = definitions_->findType("integer");
   string = definitions_->findType("string");
+  element_definition = definitions_->findType("ElementDefinition");
 }
 
 terminology::TypeId TypeModel::resourceType(const fhir::Document& document, fhir::NodeIndex object) const {

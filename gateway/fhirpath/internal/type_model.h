@@ -55,7 +55,7 @@ class TypeModel {
 
   terminology::TypeId resource = 0, domain_resource = 0, quantity = 0, element = 0, backbone = 0,
                       extension = 0, reference = 0, coding = 0, codeable_concept = 0, boolean = 0,
-                      integer = 0, string = 0;
+                      integer = 0, string = 0, element_definition = 0;
 
  private:
   const terminology::Definitions* definitions_;
@@ -66,7 +66,7 @@ class TypeModel {
 namespace names {
 extern const fhir::NameId kResourceType, kId, kExtension, kModifierExtension, kUrl, kValue, kUnit, kSystem,
     kCode, kVersion, kDisplay, kCoding, kReference, kType, kContained, kEntry, kResource, kFullUrl, kDiv,
-    kCompose, kName;
+    kCompose, kName, kComparator;
 }
 
 }  // namespace tributary::fhirpath
