@@ -1,6 +1,7 @@
 #include "fhirpath/program.h"
 
 #include <algorithm>
+#include <set>
 
 #include "fhirpath/internal/checker.h"
 #include "fhirpath/internal/fused.h"
@@ -34,6 +35,23 @@ void locate(Diagnostic& d, std::string_view source, std::string_view source_name
   d.source_name = std::string(source_name);
 }
 
+namespace {
+
+// Before the checker and the planner: they turn parts of the tree into literals.
+void noteNames(Program::Impl& impl, const Expr& tree) {
+  std::set<std::string_view> functions, variables;
+  for (const Expr& e : impl.pool) {
+    if (e.op == Op::kFunction && functions.insert(e.text).second)
+      impl.functions_called.push_back({e.text, e.offset, e.length});
+    if (e.op == Op::kVariable && variables.insert(e.text).second)
+      impl.variables_used.push_back({e.text, e.offset, e.length});
+  }
+  const Expr& last = tree.op == Op::kPath ? *tree.children.back() : tree;
+  if (last.op == Op::kFunction) impl.last_function = last.text;
+}
+
+}  // namespace
+
 Program::Program(std::unique_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 Program::~Program() = default;
 std::string_view Program::source() const {
@@ -44,6 +62,26 @@ const StaticType& Program::resultType() const {
 }
 std::span<const std::string> Program::variables() const {
   return impl_->variables;
+}
+std::span<const Mention> Program::functionsCalled() const {
+  return impl_->functions_called;
+}
+std::span<const Mention> Program::variablesUsed() const {
+  return impl_->variables_used;
+}
+std::span<const Mention> Program::variablesUnknown() const {
+  return impl_->variables_unknown;
+}
+std::string_view Program::lastFunction() const {
+  return impl_->last_function;
+}
+Diagnostic Program::diagnosticAt(const Mention& mention) const {
+  Diagnostic d;
+  d.phase = Phase::kSemantic;
+  d.offset = mention.offset;
+  d.length = mention.length;
+  locate(d, impl_->source, impl_->source_name);
+  return d;
 }
 std::span<const Diagnostic> Program::warnings() const {
   return impl_->warnings;
@@ -80,6 +118,7 @@ std::expected<std::shared_ptr<const Program>, Diagnostic> compile(std::string_vi
   auto root = parse(impl->source, options, impl->pool);
   if (!root) return failed(std::move(root).error());
   Expr* tree = *root;
+  noteNames(*impl, *tree);
   if (options.optimise && tree->op == Op::kMember) {  // a path of one, so that it can be fused
     Expr& path = impl->pool.emplace_back();
     path.op = Op::kPath;

@@ -56,6 +56,12 @@ struct StaticType {
   bool never = false;                      // always empty
 };
 
+// A name in an expression, and where it first stands.
+struct Mention {
+  std::string name;                    // of a function, or of a variable without %
+  std::size_t offset = 0, length = 0;  // in Program::source()
+};
+
 // A compiled expression: immutable, shared by all threads.
 class Program {
  public:
@@ -69,6 +75,16 @@ class Program {
   const StaticType& resultType() const;
   // Names (without %) that must be bound at evaluation.
   std::span<const std::string> variables() const;
+  // What the expression calls and which %names it uses (also constants and those built in), each once. As
+  // parsed: no way of spelling hides one, and a text that looks like one is none.
+  std::span<const Mention> functionsCalled() const;
+  std::span<const Mention> variablesUsed() const;
+  // Each use of a %name that nobody defines; also a warning, or an error when strict.
+  std::span<const Mention> variablesUnknown() const;
+  // The function that the expression, a path, ends with; else empty.
+  std::string_view lastFunction() const;
+  // A diagnostic of that place, without words yet.
+  Diagnostic diagnosticAt(const Mention& mention) const;
   // Warnings of the checker, such as an element that does not exist when not strict.
   std::span<const Diagnostic> warnings() const;
   // How it will run, for people: "path birthDate", "walk: …".

@@ -68,6 +68,28 @@ TEST_F(Engine, StaticTypes) {
   EXPECT_TRUE(compiled("resolve()")->resultType().types.empty());
 }
 
+TEST_F(Engine, TellsWhatItCallsAndUses) {
+  const auto named = [](std::span<const Mention> mentions) {
+    std::string out;
+    for (const Mention& m : mentions) out += m.name + '@' + std::to_string(m.offset) + ' ';
+    return out;
+  };
+  CompileOptions options;
+  options.constants = {{"use", "code", "official"}};
+  // Blanks, comments, arguments, folded parts; texts and delimited names are no calls.
+  const auto program = compiled(
+      "(link.other | $this)|resolve () | name.where(use = %use and 'first()' = 'x'.lower()).`exists` | "
+      "iif(false, %`y`, %context).count /* skip() */ (  )",
+      options);
+  EXPECT_EQ(named(program->functionsCalled()), "resolve@21 lower@76 where@39 iif@96 count@123 ");
+  EXPECT_EQ(named(program->variablesUsed()), "use@51 y@107 context@113 ");
+  EXPECT_EQ(named(program->variablesUnknown()), "y@107 ");
+  EXPECT_EQ(program->lastFunction(), "");
+  EXPECT_EQ(compiled("name.given . join ( ',' )")->lastFunction(), "join");
+  EXPECT_EQ(compiled("name.first().given")->lastFunction(), "");
+  EXPECT_EQ(compiled("name.select(defineVariable('a', given).select(%a))")->variablesUnknown().size(), 0U);
+}
+
 TEST_F(Engine, VariablesAndConstants) {
   CompileOptions options;
   options.variables = {{"who", "System.String", false}, {"list", "", true}};

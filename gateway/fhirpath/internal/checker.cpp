@@ -386,6 +386,7 @@ TypeSet Checker::checkVariable(Expr* e) {
   for (const Constant& constant : options_.constants) {
     if (near.empty() && editDistance(e->text, constant.name, 3) < 3) near = "%" + constant.name;
   }
+  program_.variables_unknown.push_back({e->text, e->offset, e->length});
   warn(*e, "the variable %" + e->text + " is not known", near);
   set.many = true;
   return set;

@@ -460,26 +460,26 @@ void Problems::add(Severity severity, std::string rule, std::string path, fhir::
   all_.push_back(std::move(problem));
 }
 
-void Problems::addDiagnostic(Severity severity, const Text& where, const fhirpath::Diagnostic& diagnostic) {
-  std::string text = diagnostic.message;
-  std::string remedy;
-  if (!diagnostic.suggestion.empty()) {
+void Problems::addDiagnostic(Severity severity, const Text& where, const fhirpath::Diagnostic& diagnostic,
+                             std::string remedy) {
+  if (!remedy.empty()) {
+  } else if (!diagnostic.suggestion.empty()) {
     remedy = "Did you mean '" + diagnostic.suggestion + "'?";
   } else if (!diagnostic.expected.empty()) {
     remedy = "Expected " + diagnostic.expected + ".";
   }
-  add(severity, "view-fhirpath", where.path, where.node, std::move(text), std::move(remedy));
-  if (all_.empty()) return;
+  const std::size_t before = all_.size();
+  add(severity, "view-fhirpath", where.path, where.node, diagnostic.message, std::move(remedy));
+  if (all_.size() == before) return;  // one too many
   Problem& problem = all_.back();
   // The column of the very character, where the JSON string has no escapes (and so no line breaks).
   if ((document_[where.node].flags & fhir::kEscaped) == 0) {
     problem.issue.column += static_cast<std::uint32_t>(diagnostic.offset);
     problem.issue.offset += diagnostic.offset;
   }
-  if (!diagnostic.source_line.empty()) {
-    problem.excerpt = diagnostic.source_line + '\n' + std::string(diagnostic.column - 1, ' ') + '^';
-    if (diagnostic.length > 1) problem.excerpt.append(std::min<std::size_t>(diagnostic.length - 1, 120), '~');
-  }
+  if (diagnostic.source_line.empty()) return;
+  const std::string drawn = diagnostic.render();  // its last line has the caret, behind two blanks
+  problem.excerpt = diagnostic.source_line + '\n' + drawn.substr(drawn.rfind('\n') + 3);
 }
 
 }  // namespace tributary::views::internal

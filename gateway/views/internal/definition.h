@@ -58,7 +58,9 @@ class Problems {
   void add(Severity severity, std::string rule, std::string path, fhir::NodeIndex node, std::string text,
            std::string remedy);
   // Of an expression in the string at `where`.
-  void addDiagnostic(Severity severity, const Text& where, const fhirpath::Diagnostic& diagnostic);
+  // `remedy`: empty for that of the diagnostic.
+  void addDiagnostic(Severity severity, const Text& where, const fhirpath::Diagnostic& diagnostic,
+                     std::string remedy = {});
   bool failed() const { return failed_; }
   std::vector<Problem>& all() { return all_; }
 

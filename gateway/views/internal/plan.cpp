@@ -20,29 +20,12 @@ std::string contextName(const Definitions& definitions, TypeId type) {
   return definitions.typeKind(type) == terminology::TypeKind::kSystem ? "System." + name : name;
 }
 
-// Calls of `name` outside of strings and delimited identifiers.
-std::size_t findCall(std::string_view s, std::string_view name) {
-  for (std::size_t i = 0; i < s.size(); ++i) {
-    const char c = s[i];
-    if (c == '\'' || c == '"' || c == '`') {
-      for (++i; i < s.size() && s[i] != c; ++i) {
-        if (s[i] == '\\') ++i;
-      }
-      continue;
-    }
-    if (s.substr(i).starts_with(name) && (i == 0 || s[i - 1] == '.' || s[i - 1] == ' ' || s[i - 1] == '('))
-      return i;
-  }
-  return std::string_view::npos;
+bool mentions(std::span<const fhirpath::Mention> all, std::string_view name) {
+  return std::ranges::find(all, name, &fhirpath::Mention::name) != all.end();
 }
 
-bool usesRowIndex(const Text& path) {
-  return path.value.find("%rowIndex") != std::string::npos;
-}
-
-bool endsWithJoin(std::string_view path) {
-  const std::vector<Step> steps = splitPath(path);
-  return steps.size() > 1 && path.substr(steps[steps.size() - 2].end).starts_with(".join(");
+bool usesRowIndex(const ProgramPtr& program) {
+  return program && mentions(program->variablesUsed(), "rowIndex");
 }
 
 class Compiler {
@@ -103,26 +86,44 @@ class Compiler {
     fhirpath::CompileOptions o = programOptions(context);
     o.source_name = where.path;
     if (lenient) o.strict = false;
-    if (!options_.national_functions) {
-      if (const std::size_t at = findCall(where.value, "resolve("); at != std::string_view::npos) {
-        problems_.add(
-            Severity::kError, "view-fhirpath", where.path, where.node,
-            "resolve() is not part of the shareable profile of SQL-on-FHIR",
-            "Use getReferenceKey() and join the tables, or switch on the functions of national mappings.");
-        return nullptr;
-      }
-    }
     auto program = fhirpath::compile(where.value, o);
     if (!program) {
-      problems_.addDiagnostic(Severity::kError, where, program.error());
+      problems_.addDiagnostic(Severity::kError, where, program.error(), remedyFor(where, program.error(), o));
       return nullptr;
     }
+    if (!shareable(where, **program)) return nullptr;
     if (!lenient) {
       for (const fhirpath::Diagnostic& warning : (*program)->warnings()) {
         problems_.addDiagnostic(Severity::kWarning, where, warning);
       }
     }
     return std::move(*program);
+  }
+
+  // What to do where the diagnostic itself says nothing: a function that is only switched off is told apart.
+  static std::string remedyFor(const Text& where, const fhirpath::Diagnostic& diagnostic,
+                               fhirpath::CompileOptions options) {
+    if (!diagnostic.suggestion.empty() || !diagnostic.expected.empty()) return {};
+    if (!options.national_functions) {
+      options.national_functions = true;
+      if (fhirpath::compile(where.value, options))
+        return "It is for national mappings; `tributary view --national` switches it on.";
+    }
+    return "Try the expression with `tributary fhirpath`.";
+  }
+
+  // resolve() is FHIR's, so the compiler takes it; the functions of national mappings it refuses by itself.
+  bool shareable(const Text& where, const fhirpath::Program& program) {
+    if (options_.national_functions) return true;
+    const auto called = program.functionsCalled();
+    const auto at = std::ranges::find(called, "resolve", &fhirpath::Mention::name);
+    if (at == called.end()) return true;
+    fhirpath::Diagnostic diagnostic = program.diagnosticAt(*at);
+    diagnostic.message = "resolve() is not part of the shareable profile of SQL-on-FHIR";
+    problems_.addDiagnostic(
+        Severity::kError, where, diagnostic,
+        "Use getReferenceKey() and join the tables; `tributary view --national` switches it on.");
+    return false;
   }
 
   // A part of an expression that has been compiled as a whole before: a problem here just means not to share.
@@ -156,12 +157,12 @@ class Compiler {
     if (select.for_each || select.for_each_or_null) {
       out.iteration = select.for_each ? Iteration::kForEach : Iteration::kForEachOrNull;
       out.for_each = expression(select.for_each ? *select.for_each : *select.for_each_or_null, context);
-      out.row_index = usesRowIndex(select.for_each ? *select.for_each : *select.for_each_or_null);
+      out.row_index = usesRowIndex(out.for_each);
       context = out.for_each ? resultContext(*out.for_each) : std::string{};
     } else if (!select.repeat.empty()) {
       out.iteration = Iteration::kRepeat;
-      out.row_index = std::ranges::any_of(select.repeat, usesRowIndex);
       context = repeat(select, context, out);
+      out.row_index = std::ranges::any_of(out.repeat_first, usesRowIndex);
     }
     for (const ColumnDefinition& definition : select.columns) {
       if (out_.columns.size() >= kMaxColumns) break;
@@ -208,8 +209,8 @@ class Compiler {
     PlanColumn column;
     column.program = expression(definition.path, context);
     column.collection = definition.collection;
-    column.row_index = usesRowIndex(definition.path);
-    column.joins = endsWithJoin(definition.path.value);
+    column.row_index = usesRowIndex(column.program);
+    column.joins = column.program && column.program->lastFunction() == "join";
     Column shown;
     shown.name = definition.name.value;
     shown.type = definition.type;
