@@ -1,5 +1,7 @@
 #include "views/view.h"
 
+#include <algorithm>
+
 #include "base/file.h"
 #include "fhir/json_reader.h"
 #include "views/internal/definition.h"
@@ -88,12 +90,17 @@ CompileResult compile(std::string_view json, const CompileOptions& options) {
   if (auto result = reader.read(json, document, read); !result) {
     Problem problem{std::move(result).error(), options.source_name, {}};
     problem.issue.rule = "view-json";
+    if (problem.issue.remedy.starts_with("Correct the system that wrote this text"))
+      problem.issue.remedy = "Correct the text at that place, so that it is JSON.";  // a person wrote it
     return std::unexpected(std::vector<Problem>{std::move(problem)});
   }
   internal::Problems problems(document, options.source_name);
   internal::Definition definition = internal::readDefinition(document, problems);
   auto impl = std::make_unique<View::Impl>();
   impl->plan = internal::compilePlan(std::move(definition), options, problems);
+  std::ranges::stable_sort(problems.all(), [](const Problem& a, const Problem& b) {
+    return std::pair(a.issue.line, a.issue.column) < std::pair(b.issue.line, b.issue.column);
+  });
   if (problems.failed()) return std::unexpected(std::move(problems.all()));
   impl->warnings = std::move(problems.all());
   return std::make_shared<const View>(std::move(impl));

@@ -317,6 +317,27 @@ TEST_F(Views, AllProblemsAreToldAtOnce) {
   EXPECT_EQ(result.error().size(), 3U);
 }
 
+TEST_F(Views, WarnsOfWhatADatabaseWouldMixUp) {
+  const auto v = view(R"({"resource":"Patient","select":[{"unionAll":[
+      {"column":[{"name":"a","path":"birthDate"},{"name":"b","path":"gender"},{"name":"B","path":"id"}]},
+      {"column":[{"name":"a","path":"active"},{"name":"b","path":"'x'"},{"name":"B","path":"id"}]}]}]})");
+  ASSERT_EQ(v->warnings().size(), 2U);
+  EXPECT_EQ(v->warnings()[0].issue.path, "select[0].unionAll[0].column[2].name");
+  EXPECT_THAT(v->warnings()[0].issue.text, HasSubstr("differs from 'b'"));
+  EXPECT_EQ(v->warnings()[1].issue.path, "select[0].unionAll[1].column[0].name");
+  EXPECT_THAT(v->warnings()[1].issue.text, HasSubstr("has type boolean, in the first branch date"));
+}
+
+TEST_F(Views, AVariableFromOutsideIsNoConstantToo) {
+  options_.variables.push_back({"since", "System.Date", false});
+  const auto result = compile(
+      R"({"resource":"Patient","constant":[{"name":"since","valueDate":"2020"}],"select":[{"column":[{"name":"a","path":"%since"}]}]})",
+      options_);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().front().issue.path, "constant[0].name");
+  EXPECT_THAT(result.error().front().issue.text, HasSubstr("given from outside"));
+}
+
 TEST(ViewJson, BrokenJsonIsAProblemWithItsPlace) {
   const auto result = compile("{\"resource\": \"Patient\",\n oops}", {});
   ASSERT_FALSE(result);

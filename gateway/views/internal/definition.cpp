@@ -52,6 +52,7 @@ constexpr std::array<std::string_view, 8> kSelectMembers = {"column",   "select"
                                                             "unionAll", "repeat", "id",      "extension"};
 constexpr std::array<std::string_view, 8> kColumnMembers = {"path", "name", "description", "collection",
                                                             "type", "tag",  "id",          "extension"};
+constexpr std::array<std::string_view, 4> kTagMembers = {"name", "value", "id", "extension"};
 constexpr std::array<std::string_view, 4> kWhereMembers = {"path", "description", "id", "extension"};
 constexpr std::array<std::string_view, 19> kConstantMembers = {
     "valueBase64Binary", "valueBoolean", "valueCanonical", "valueCode",        "valueDate",
@@ -114,6 +115,7 @@ class Reader {
                 "Add \"resource\": \"Patient\" (or whatever type the rows come from).");
     } else if (auto name = string(resource, "resource")) {
       out.resource = *name;
+      out.resource_node = resource;
       if (out.resource.empty()) {
         structure("resource", resource, "the resource type is empty",
                   "Name a FHIR resource type, such as Patient.");
@@ -198,20 +200,34 @@ class Reader {
 
   // Members nobody knows: a misspelt forEachOrNull must not be passed over in silence.
   void known(NodeIndex object, std::string_view parent, std::span<const std::string_view> first,
-             std::span<const std::string_view> second, Severity severity) {
+             std::span<const std::string_view> second = {}) {
     for (NodeIndex node = object + 1; node < document_[object].next; node = document_[node].next) {
       const std::string_view name = document_.name(node);
       if (std::ranges::count(first, name) != 0 || std::ranges::count(second, name) != 0) continue;
       std::string_view near = nearestName(name, first);
       if (near.empty()) near = nearestName(name, second);
-      problems_.add(severity, "view-structure", joined(parent, name), node,
+      problems_.add(Severity::kError, "view-structure", joined(parent, name), node,
+                    "'" + std::string(name) + "' is not known here",
+                    near.empty() ? "Remove it." : "Did you mean '" + std::string(near) + "'?");
+    }
+  }
+
+  // Around the four that decide about rows a ViewDefinition may hold anything that a later FHIR allows; but a
+  // misspelt `where` passed over would let through what it was to keep out.
+  void knownAtTop(NodeIndex root) {
+    for (NodeIndex node = root + 1; node < document_[root].next; node = document_[node].next) {
+      const std::string_view name = document_.name(node);
+      if (std::ranges::count(kViewMembers, name) != 0) continue;
+      const std::string_view near = nearestName(name, kViewMembers);
+      const bool decides = near == "resource" || near == "constant" || near == "where" || near == "select";
+      problems_.add(decides ? Severity::kError : Severity::kWarning, "view-structure", std::string(name), node,
                     "'" + std::string(name) + "' is not known here",
                     near.empty() ? "Remove it." : "Did you mean '" + std::string(near) + "'?");
     }
   }
 
   void readTop(NodeIndex root, Definition& out) {
-    known(root, "", kViewMembers, {}, Severity::kWarning);
+    knownAtTop(root);
     const NodeIndex type = member(root, "resourceType");
     if (type != kNoNode && document_.scalar(type) != "ViewDefinition") {
       structure("resourceType", type, "this is not a ViewDefinition",
@@ -232,7 +248,7 @@ class Reader {
   }
 
   void readConstant(NodeIndex node, std::string path, Definition& out) {
-    known(node, path, kConstantMembers, kConstantOthers, Severity::kError);
+    known(node, path, kConstantMembers, kConstantOthers);
     ConstantDefinition constant;
     auto name = text(node, path, "name");
     if (!name) {
@@ -261,6 +277,7 @@ class Reader {
       else
         constant.type = "string";
       constant.text = document_.scalar(i);
+      constant.value = {{}, joined(path, member_name), i};
       checkConstant(constant.type, i, joined(path, member_name));
     }
     if (values != 1) {
@@ -295,7 +312,7 @@ class Reader {
   }
 
   void readWhere(NodeIndex node, const std::string& path, Definition& out) {
-    known(node, path, kWhereMembers, {}, Severity::kError);
+    known(node, path, kWhereMembers);
     if (auto expression = text(node, path, "path")) {
       out.where.push_back(std::move(*expression));
     } else if (member(node, "path") == kNoNode) {
@@ -305,7 +322,7 @@ class Reader {
   }
 
   ColumnDefinition readColumn(NodeIndex node, std::string path) {
-    known(node, path, kColumnMembers, {}, Severity::kError);
+    known(node, path, kColumnMembers);
     ColumnDefinition column;
     column.location = path;
     if (auto name = text(node, path, "name")) {
@@ -323,6 +340,7 @@ class Reader {
       structure(path, node, "the column has no path", "Add \"path\" with a FHIRPath expression.");
     }
     column.type = optionalString(node, path, "type");
+    column.type_node = member(node, "type");
     constexpr std::string_view kTypeBase = "http://hl7.org/fhir/StructureDefinition/";
     if (column.type.starts_with(kTypeBase)) column.type.erase(0, kTypeBase.size());
     column.description = optionalString(node, path, "description");
@@ -335,6 +353,7 @@ class Reader {
       column.collection = kind == Kind::kTrue;
     }
     items(node, path, "tag", [&](NodeIndex tag, const std::string& tag_path) {
+      known(tag, tag_path, kTagMembers);
       column.tags.emplace_back(optionalString(tag, tag_path, "name"), optionalString(tag, tag_path, "value"));
     });
     return column;
@@ -347,7 +366,7 @@ class Reader {
       structure(path, node, "selects are nested too deeply", "Nest at most 64 of them.");
       return out;
     }
-    known(node, path, kSelectMembers, {}, Severity::kError);
+    known(node, path, kSelectMembers);
     out.for_each = text(node, path, "forEach");
     out.for_each_or_null = text(node, path, "forEachOrNull");
     readRepeat(node, path, out);
@@ -428,7 +447,7 @@ Definition readDefinition(const fhir::Document& document, Problems& problems) {
 
 std::string_view nearestName(std::string_view wrong, std::span<const std::string_view> names) {
   std::string_view best;
-  std::size_t best_distance = std::max<std::size_t>(2, wrong.size() / 3) + 1;
+  std::size_t best_distance = wrong.size() < 4 ? 2 : std::max<std::size_t>(2, wrong.size() / 3) + 1;
   for (const std::string_view name : names) {
     const std::size_t d = distance(wrong, name);
     if (d < best_distance) {

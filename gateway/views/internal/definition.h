@@ -20,6 +20,7 @@ struct ColumnDefinition {
   Text path;
   Text name;
   std::string type;
+  fhir::NodeIndex type_node = fhir::kNoNode;
   std::string description;
   std::string location;  // "select[0].column[2]"
   bool collection = false;
@@ -40,11 +41,13 @@ struct ConstantDefinition {
   Text name;
   std::string type;  // FHIR primitive type name
   std::string text;
+  Text value;  // the place of the text
 };
 
 // A ViewDefinition as read: the shape is right, the expressions are not looked at yet.
 struct Definition {
   std::string name, url, title, status, resource;
+  fhir::NodeIndex resource_node = fhir::kNoNode;
   std::vector<ConstantDefinition> constants;
   std::vector<Text> where;
   std::vector<SelectDefinition> selects;

@@ -1,6 +1,8 @@
 #include "views/internal/plan.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <iterator>
 #include <map>
 #include <set>
@@ -13,11 +15,21 @@ namespace {
 using terminology::Definitions;
 using terminology::kNoType;
 using terminology::TypeId;
+using terminology::TypeKind;
 
 // The type that an expression's items have, as far as compile() can use it: empty when not known or not one.
 std::string contextName(const Definitions& definitions, TypeId type) {
   std::string name(definitions.typeName(type));
-  return definitions.typeKind(type) == terminology::TypeKind::kSystem ? "System." + name : name;
+  return definitions.typeKind(type) == TypeKind::kSystem ? "System." + name : name;
+}
+
+// False for what FHIR's integers do not hold (FHIR R4 2.24.0.1): fractions, and numbers out of range.
+bool wholeNumber(std::string_view type, std::string_view text) {
+  if (type != "integer" && type != "positiveInt" && type != "unsignedInt") return true;
+  std::int32_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) return false;
+  return type == "integer" || number >= (type == "positiveInt" ? 1 : 0);
 }
 
 bool mentions(std::span<const fhirpath::Mention> all, std::string_view name) {
@@ -38,9 +50,7 @@ class Compiler {
   Compiled compile() {
     const Definition& definition = out_.definition;
     if (options_.definitions != nullptr && !definition.resource.empty()) checkResource();
-    for (const ConstantDefinition& constant : definition.constants) {
-      constants_.push_back({constant.name.value, constant.type, constant.text});
-    }
+    takeConstants();
     for (std::size_t i = 0; i < definition.where.size(); ++i) {
       const Text& where = definition.where[i];
       out_.where_texts.push_back(where.value);
@@ -58,13 +68,67 @@ class Compiler {
 
  private:
   void checkResource() {
-    out_.type = options_.definitions->findType(out_.definition.resource);
-    if (out_.type != kNoType && options_.definitions->typeKind(out_.type) != terminology::TypeKind::kSystem)
+    const Definitions& definitions = *options_.definitions;
+    const std::string& name = out_.definition.resource;
+    out_.type = definitions.findType(name);
+    // Also names that are found, but stand in no resource: "FHIR.Patient", or a canonical.
+    if (out_.type != kNoType && definitions.typeKind(out_.type) == TypeKind::kResource &&
+        definitions.typeName(out_.type) == name)
       return;
-    problems_.add(Severity::kError, "view-structure", "resource", fhir::kNoNode,
-                  "'" + out_.definition.resource + "' is no resource type that is known here",
-                  "Check the spelling; resource types begin with a capital letter.");
+    std::string_view near = definitions.typeName(out_.type);
+    if (out_.type == kNoType || definitions.typeKind(out_.type) != TypeKind::kResource)
+      near = nearestType(name, [](TypeKind kind) { return kind == TypeKind::kResource; });
+    problems_.add(Severity::kError, "view-structure", "resource", out_.definition.resource_node,
+                  "'" + name + "' is no resource type that is known here",
+                  near.empty() ? "Name a FHIR resource type, such as Patient."
+                               : "Did you mean '" + std::string(near) + "'?");
     out_.type = kNoType;
+    out_.definition.resource.clear();  // its expressions are then not typed, and say nothing of it again
+  }
+
+  // The nearest name among the types of these kinds, or empty.
+  template <class F>
+  std::string_view nearestType(std::string_view wrong, F wanted) const {
+    std::vector<std::string_view> names;
+    for (TypeId type = 1; type < options_.definitions->typeCount(); ++type) {
+      if (wanted(options_.definitions->typeKind(type))) names.push_back(options_.definitions->typeName(type));
+    }
+    return nearestName(wrong, names);
+  }
+
+  // The constants that the expressions may use: none that FHIRPath or the caller has a meaning for, and none
+  // whose text is no value of its type.
+  void takeConstants() {
+    constexpr std::array<std::string_view, 5> kBuiltIn = {"context", "resource", "rootResource", "rowIndex",
+                                                          "terminologies"};
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kFixed = {
+        {{"sct", "http://snomed.info/sct"},
+         {"loinc", "http://loinc.org"},
+         {"ucum", "http://unitsofmeasure.org"}}};
+    for (const ConstantDefinition& constant : out_.definition.constants) {
+      const std::string& name = constant.name.value;
+      const auto refuse = [&](std::string why) {
+        problems_.add(Severity::kError, "view-constant", constant.name.path, constant.name.node,
+                      "no constant can be called '" + name + "': " + std::move(why), "Give it another name.");
+      };
+      const auto* const fixed =
+          std::ranges::find_if(kFixed, [&](const auto& entry) { return entry.first == name; });
+      if (std::ranges::count(kBuiltIn, name) != 0) {
+        refuse("%" + name + " is a variable of FHIRPath");
+      } else if (fixed != std::end(kFixed) && constant.text != fixed->second) {
+        refuse("FHIRPath has %" + name + " for " + std::string(fixed->second));
+      } else if (std::ranges::find(options_.variables, name, &fhirpath::VariableDeclaration::name) !=
+                 options_.variables.end()) {
+        refuse("a variable of that name is given from outside");
+      }
+      constants_.push_back({name, constant.type, constant.text});
+      fhirpath::CompileOptions one;
+      one.constants = {constants_.back()};
+      if (fhirpath::compile("%`" + name + '`', one) && wholeNumber(constant.type, constant.text)) continue;
+      problems_.add(Severity::kError, "view-constant", constant.value.path, constant.value.node,
+                    "the constant '" + name + "' is no " + constant.type,
+                    "Write it as FHIR writes " + constant.type + ", or choose another type.");
+    }
   }
 
   fhirpath::CompileOptions programOptions(std::string_view context) const {
@@ -87,11 +151,16 @@ class Compiler {
     o.source_name = where.path;
     if (lenient) o.strict = false;
     auto program = fhirpath::compile(where.value, o);
+    if (!program && o.strict) {  // a %name that nobody defines is said in the same words, strict or not
+      fhirpath::CompileOptions lax = o;
+      lax.strict = false;
+      if (auto again = fhirpath::compile(where.value, lax); again && !defined(where, **again)) return nullptr;
+    }
     if (!program) {
       problems_.addDiagnostic(Severity::kError, where, program.error(), remedyFor(where, program.error(), o));
       return nullptr;
     }
-    if (!shareable(where, **program)) return nullptr;
+    if (!shareable(where, **program) || !defined(where, **program)) return nullptr;
     if (!lenient) {
       for (const fhirpath::Diagnostic& warning : (*program)->warnings()) {
         problems_.addDiagnostic(Severity::kWarning, where, warning);
@@ -124,6 +193,26 @@ class Compiler {
         Severity::kError, where, diagnostic,
         "Use getReferenceKey() and join the tables; `tributary view --national` switches it on.");
     return false;
+  }
+
+  // SQL-on-FHIR: a constant that is used must be there.
+  bool defined(const Text& where, const fhirpath::Program& program) {
+    const std::string* before = nullptr;
+    for (const fhirpath::Mention& mention : program.variablesUnknown()) {
+      if (before != nullptr && *before == mention.name) continue;  // the same place, looked at again
+      before = &mention.name;
+      std::vector<std::string_view> names;
+      for (const fhirpath::Constant& constant : constants_) names.push_back(constant.name);
+      for (const auto& variable : options_.variables) names.push_back(variable.name);
+      names.insert(names.end(), {"context", "resource", "rootResource", "rowIndex"});
+      const std::string_view near = nearestName(mention.name, names);
+      fhirpath::Diagnostic diagnostic = program.diagnosticAt(mention);
+      diagnostic.message = "there is no constant '" + mention.name + "'";
+      problems_.addDiagnostic(Severity::kError, where, diagnostic,
+                              near.empty() ? "Add it to \"constant\", or write what is meant in its place."
+                                           : "Did you mean '%" + std::string(near) + "'?");
+    }
+    return program.variablesUnknown().empty();
   }
 
   // A part of an expression that has been compiled as a whole before: a problem here just means not to share.
@@ -220,21 +309,28 @@ class Compiler {
     shown.location = definition.location;
     shown.tags = definition.tags;
     if (column.program && shown.type.empty()) shown.type = inferredType(*column.program);
-    if (options_.definitions != nullptr && !definition.type.empty() &&
-        options_.definitions->findType(definition.type) == kNoType) {
-      problems_.add(Severity::kWarning, "view-structure", definition.location + ".type", definition.path.node,
-                    "there is no type '" + definition.type + "'",
-                    "Name a FHIR type, such as string, code, date or Quantity, or leave it out.");
-    }
+    checkType(definition);
     column.slot = slot(definition, std::move(shown));
     out.columns.push_back(std::move(column));
+  }
+
+  void checkType(const ColumnDefinition& definition) {
+    if (options_.definitions == nullptr || definition.type.empty() ||
+        options_.definitions->findType(definition.type) != kNoType)
+      return;
+    const std::string_view near =
+        nearestType(definition.type, [](TypeKind kind) { return kind != TypeKind::kSystem; });
+    problems_.add(Severity::kWarning, "view-structure", definition.location + ".type", definition.type_node,
+                  "there is no type '" + definition.type + "'",
+                  near.empty() ? "Name a FHIR type, such as string, code, date or Quantity, or leave it out."
+                               : "Did you mean '" + std::string(near) + "'?");
   }
 
   std::string inferredType(const fhirpath::Program& program) const {
     const auto& types = program.resultType().types;
     if (options_.definitions == nullptr || types.size() != 1 || types[0] == kNoType) return {};
     std::string name(options_.definitions->typeName(types[0]));
-    if (options_.definitions->typeKind(types[0]) == terminology::TypeKind::kSystem) {
+    if (options_.definitions->typeKind(types[0]) == TypeKind::kSystem) {
       // The FHIR primitive that goes by the System type's name: Integer → integer, DateTime → dateTime.
       if (!name.empty() && name != "Quantity") name[0] = static_cast<char>(name[0] | 0x20);
     }
@@ -256,13 +352,25 @@ class Compiler {
     } else if (there.collection != shown.collection) {
       unionProblem(definition.name,
                    "the column '" + shown.name + "' differs from the first branch in 'collection'");
-    } else if (!there.type.empty() && !definition.type.empty() && there.type != definition.type) {
-      problems_.add(Severity::kWarning, "view-union", definition.name.path, definition.name.node,
-                    "the column '" + shown.name + "' has type " + definition.type + ", in the first branch " +
-                        there.type,
-                    "Give both the same type.");
+    } else if (!sameType(there.type, shown.type, !definition.type.empty())) {
+      problems_.add(
+          Severity::kWarning, "view-union", definition.name.path, definition.name.node,
+          "the column '" + shown.name + "' has type " + shown.type + ", in the first branch " + there.type,
+          "Give both the same type.");
     }
     return static_cast<std::uint32_t>(i);
+  }
+
+  // Types that nobody declared may differ as code and string do: a database has one type for both.
+  bool sameType(const std::string& a, const std::string& b, bool declared) const {
+    if (a.empty() || b.empty() || a == b) return true;
+    if (declared || options_.definitions == nullptr) return !declared;
+    const auto stored = [&](const std::string& name) {
+      const TypeId type = options_.definitions->findType(name);
+      const TypeId system = options_.definitions->systemType(type);
+      return system == kNoType ? type : system;
+    };
+    return stored(a) == stored(b);
   }
 
   void unionProblem(const Text& where, std::string text) {
@@ -378,17 +486,24 @@ class Compiler {
   }
 
   void checkNames() {
-    std::map<std::string_view, std::size_t> seen;
+    std::map<std::string, std::size_t> seen;  // in small letters
     for (std::size_t i = 0; i < out_.columns.size(); ++i) {
       const std::string& name = out_.columns[i].name;
-      if (name.empty() || seen.emplace(name, i).second) continue;
-      problems_.add(
-          Severity::kError, "view-name", name_places_[i].path, name_places_[i].node,
-          "the column '" + name + "' is there twice (also " + out_.columns[seen[name]].location + ')',
-          "Rename one of them.");
+      std::string small = name;
+      for (char& c : small) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+      const auto [before, fresh] = seen.emplace(std::move(small), i);
+      if (name.empty() || fresh) continue;
+      const Column& other = out_.columns[before->second];
+      const bool same = other.name == name;
+      problems_.add(same ? Severity::kError : Severity::kWarning, "view-name", name_places_[i].path,
+                    name_places_[i].node,
+                    same ? "the column '" + name + "' is there twice (also " + other.location + ')'
+                         : "the column '" + name + "' differs from '" + other.name + "' (" + other.location +
+                               ") in capitals only, and most databases take them for one",
+                    "Rename one of them.");
     }
     if (out_.columns.empty() && !problems_.failed()) {
-      problems_.add(Severity::kError, "view-structure", "select", fhir::kNoNode, "the view has no column",
+      problems_.add(Severity::kError, "view-structure", "select", 0, "the view has no column",
                     "Add \"column\": [...] to a select.");
     }
   }
