@@ -22,7 +22,7 @@ struct Names {
                request = fhir::findName("request"), method = fhir::findName("method"), url = fhir::findName("url"),
                search = fhir::findName("search"), mode = fhir::findName("mode"), response = fhir::findName("response"),
                last_modified = fhir::findName("lastModified"), etag = fhir::findName("etag"), reference = fhir::findName("reference"),
-               resource_type = fhir::findName("resourceType"), if_none_exist = fhir::findName("ifNoneExist");
+               resource_type = fhir::findName("resourceType"), type = fhir::findName("type"), if_none_exist = fhir::findName("ifNoneExist");
 };
 
 const Names& names() {
@@ -104,6 +104,7 @@ std::size_t Intake::add(std::string_view json, std::string_view where, std::uint
   options.base_line = line == 0 ? 1 : static_cast<std::uint32_t>(line);
   auto read = reader_.read(json, document_, options);
   readable_ = read.has_value();
+  history_ = false;
   if (!read) {
     addReject(json, read.error(), where, line);
     return staged() - before;
@@ -120,6 +121,7 @@ void Intake::addBundle(std::string_view where) {
   const Names& n = names();
   const Document& document = document_;
   const NodeIndex entries = document.member(0, n.entry);
+  history_ = text(document, 0, n.type) == "history";
   if (entries == kNoNode) return;  // an empty Bundle is fine
   if (document[entries].kind != Kind::kArray) {
     return refuse(document, 0, "entry-not-a-list", "the entry of a Bundle is no list", "Put the entries into [ ].", where);
@@ -288,6 +290,7 @@ void Intake::stage(const Document& document, NodeIndex resource, std::string_vie
     if (urns && reader_.read(body, scratch_)) entry.placement = context_.compartments->place(scratch_, 0, type_name, entry.id);
   }
   entry.body = body;
+  entry.past = past_ || history_;
   entry.wanted = !context_.options.wants || context_.options.wants(entry.type);
   entry.references.reserve(entry.placement.references.size());
   for (const std::string& key : entry.placement.references) {
@@ -306,6 +309,7 @@ void Intake::addDelete(std::string_view type, std::string_view id, std::string_v
   entry.id = id;
   entry.last_updated = last_updated;
   entry.version_id = version_id;
+  entry.past = past_ || history_;
   keys_.push_back(entry.type + "/" + entry.id);
   entries_.push_back(std::move(entry));
 }
@@ -336,6 +340,7 @@ std::vector<store::AppendEntry> Intake::entries() const {
     entry.body = staged.body;
     entry.subject = staged.placement.subject;
     entry.shared = staged.placement.shared;
+    entry.past = staged.past;
     entry.references = staged.references;
     if (!staged.wanted) {
       entry.outcome = store::ResourceOutcome::kFiltered;

@@ -66,6 +66,9 @@ class Intake {
   std::size_t stagedBytes() const { return bytes_; }
   // What was wrong with the entries since the last commit, for the answer to a push.
   std::span<const Issue> issues() const { return issues_; }
+  // What is added is told of the past: see AppendEntry::past. The entries of a history Bundle always are.
+  void tellsOfThePast() { past_ = true; }
+
   // "Type/id" of what was staged since the last commit, in order; a reject has an empty one.
   const std::vector<std::string>& keys() const { return keys_; }
 
@@ -85,6 +88,7 @@ class Intake {
     Placement placement;
     std::vector<store::ResourceKey> references;
     bool wanted = true;
+    bool past = false;
   };
   struct StagedReject {
     std::string where, rule, text;
@@ -110,6 +114,8 @@ class Intake {
   std::vector<std::string> keys_;
   std::deque<std::string> rewritten_;  // bodies whose references or id had to be written in
   std::size_t bytes_ = 0;
+  bool past_ = false;
+  bool history_ = false;   // document_ is a history
   bool readable_ = false;  // document_ holds what add() was given last
 };
 

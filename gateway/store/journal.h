@@ -39,6 +39,10 @@ struct AppendEntry {
   // The subject it belongs to, such as "Patient/123"; empty: a shared resource that belongs to no subject.
   // A delete with an empty subject belongs to the subject that the resource had.
   std::string_view subject;
+  // A version as it was at some time, told afterwards (a history, a notification that may be late): one that has been
+  // journalled says nothing new. Otherwise an entry says how things are now, so that what was journalled before comes
+  // back, unless its own marks say that it is older than what is held.
+  bool past = false;
   // It has a subject and is shared all the same: staff with rows of their own, whom patients refer to. Its
   // references are followed for its subject and for all that refer to it.
   bool shared = false;
@@ -76,7 +80,8 @@ struct AppendBatch {
 
 enum class AppendOutcome : std::uint8_t {
   kStored,     // journalled and current now
-  kDuplicate,  // this version (same bytes, or a delete of what is deleted) is there already: only counted
+  kDuplicate,  // what is current already (same bytes, or a delete of what is deleted), or a past version that is known:
+               // only counted
   kStale,      // journalled for the record, but older than the current version (lastUpdated, then versionId)
 };
 

@@ -105,6 +105,22 @@ TEST_F(FilesTest, TheSameNameAgainIsAnotherFile) {
   EXPECT_TRUE(fs::exists(options().folder / "done" / "day.ndjson.1"));
 }
 
+TEST_F(FilesTest, TheSameFileTwiceIsNothingNewUnlessADeleteCameBetween) {
+  const std::string put = R"({"resourceType":"Patient","id":"a","meta":{"versionId":"1","lastUpdated":"2026-03-01T00:00:00Z"}})";
+  const std::string gone = R"({"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"DELETE","url":"Patient/a"}}]})";
+  const auto journalled = [&](const std::string& text) {
+    write("day.json", text);
+    takeAll();
+    return counts("drop").journalled;
+  };
+  EXPECT_EQ(journalled(put), 1U);
+  EXPECT_EQ(journalled(put), 1U);
+  EXPECT_EQ(journalled(gone), 2U);
+  EXPECT_EQ(journalled(gone), 2U);
+  EXPECT_EQ(journalled(put), 3U);
+  EXPECT_EQ(counts("drop").deleted, 0U);
+}
+
 TEST_F(FilesTest, TheSameNameWhileTheFirstIsStillClaimedIsLinesAsWell) {
   fs::create_directories(options().folder / "work");
   std::ofstream(options().folder / "work" / "day.ndjson") << patients(0, 5);  // of a crash

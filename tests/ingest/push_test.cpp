@@ -51,6 +51,30 @@ TEST_F(PushTest, SingleResourcesAreJournalledBeforeTheAnswer) {
   EXPECT_EQ(counts("push").current, 2U);
 }
 
+TEST_F(PushTest, WhatIsPutAgainAfterItsDeleteIsThereAgain) {
+  // lastUpdated before and behind our clock: what the sender says last is what holds.
+  for (const char* when : {"2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"}) {
+    const std::string body = R"({"resourceType":"Patient","id":"a","meta":{"versionId":"1","lastUpdated":")" + std::string(when) + R"("}})";
+    const std::string bundle = R"({"resourceType":"Bundle","type":"transaction","entry":[{"request":{"method":"DELETE","url":"Patient/a"}}]})";
+    EXPECT_EQ(send(net::Method::kPut, "/fhir/Patient/a", body).status, 201) << when;
+    for (int round = 0; round < 4; ++round) {
+      if (round % 2 == 0) EXPECT_EQ(send(net::Method::kDelete, "/fhir/Patient/a", "").status, 200);
+      else EXPECT_EQ(send(net::Method::kPost, "/fhir", bundle).status, 200);
+      std::uint64_t live = 0;
+      const auto count = [&] {
+        live = 0;
+        const store::ResourceKey key{"Patient", "a"};
+        EXPECT_TRUE(store_->load("push", {&key, 1}, SIZE_MAX, [&](const store::StoredResource&) { return ++live, true; }));
+        return live;
+      };
+      EXPECT_EQ(count(), 0U) << when;
+      EXPECT_EQ(send(net::Method::kPut, "/fhir/Patient/a", body).status, 201) << when;
+      EXPECT_EQ(count(), 1U) << when;
+      EXPECT_EQ(send(net::Method::kPut, "/fhir/Patient/a", body).status, 200) << "twice says nothing new";
+    }
+  }
+}
+
 TEST_F(PushTest, ATransactionIsAllOrNothing) {
   const std::string bad = R"({"resourceType":"Bundle","type":"transaction","entry":[
     {"resource":{"resourceType":"Patient","id":"a"},"request":{"method":"PUT","url":"Patient/a"}},

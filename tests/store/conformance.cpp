@@ -40,6 +40,7 @@ std::vector<AppendEntry> StoreTest::entriesOf(const std::vector<Given>& given) {
     entry.outcome = one.outcome;
     entry.outcome_rule = one.rule;
     entry.shared = one.shared;
+    entry.past = one.past;
   }
   return entries;
 }

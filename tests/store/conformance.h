@@ -45,6 +45,7 @@ struct Given {
   ResourceOutcome outcome = ResourceOutcome::kJournalled;
   std::string rule = {};
   bool shared = false;
+  bool past = false;
 };
 
 // One row as a test says it: table, key, cells.

@@ -117,6 +117,33 @@ TEST_P(StoreTest, DeleteIsAnEventAndAnOldVersionDoesNotUndoIt) {
   EXPECT_THAT(bodiesOf(takeOne()), ElementsAre("enc", "again"));
 }
 
+TEST_P(StoreTest, TheSameVersionComesBackAfterItsDelete) {
+  Given put{"Patient", "1", "Patient/1", "one", "1", "2026-01-01T00:00:00Z", {}};
+  append({put});
+  Given removed{"Patient", "1", "", "", "", "", {}};
+  removed.operation = Operation::kDelete;
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(append({removed}).stored, 1U);
+    drain();
+    Given told = put;
+    told.past = true;
+    EXPECT_EQ(append({told}).duplicates, 1U) << "a history tells once more of what is deleted";
+    EXPECT_TRUE(store().takeDirty(1, Duration{1000})->empty());
+    EXPECT_EQ(append({put}).stored, 1U) << "and here it is said to be there again";
+    EXPECT_EQ(append({put}).duplicates, 1U);
+    const SubjectLease lease = takeOne();
+    EXPECT_THAT(bodiesOf(lease), ElementsAre("one"));
+    commit(lease, {}, {}, deliveredAll(lease));
+  }
+  EXPECT_EQ(reconciled().sources.at(kSource).deleted, 0U);
+  // So it is with what had been replaced under the same marks, which tell nothing of an order.
+  Given other = put;
+  other.body = "two";
+  EXPECT_EQ(append({other}).stored, 1U);
+  EXPECT_EQ(append({put}).stored, 1U);
+  EXPECT_EQ(*store().body(store().history(kSource, "Patient", "1")->front().seq), "one");
+}
+
 TEST_P(StoreTest, DeleteOfSomethingNeverSeen) {
   Given removed{"Patient", "x", "", "", "", "", {}};
   removed.operation = Operation::kDelete;

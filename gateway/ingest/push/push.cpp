@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <span>
 
-#include "base/civil_time.h"
 #include "base/fault_point.h"
 #include "fhir/json_writer.h"
 #include "fhir/xml_reader.h"
@@ -216,7 +215,8 @@ ServerResponse PushReceiver::remove(const ServerRequest& request, std::string_vi
   }
   if (!isResourceId(id)) return refuse(400, "invalid-id", "the id in the URL is not a FHIR id", "An id has 1 to 64 letters, digits, '-' and '.'.");
   Intake intake(context_, options_.name);
-  intake.addDelete(type, id, formatInstant(clock_.now()));
+  // Without a time: the sender says that it is deleted now, and our clock is not the one that its meta was written by.
+  intake.addDelete(type, id, {});
   ServerResponse response = finish(intake, false, true, "");
   if (response.status == 201) response.status = 200;
   return response;

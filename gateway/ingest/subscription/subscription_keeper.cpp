@@ -173,6 +173,7 @@ net::ServerResponse SubscriptionKeeper::notified(const net::ServerRequest& reque
   const std::string value = formatInstant(now), name = "hint/" + type;
   const store::CursorMove hint[] = {{name, value}};
   Intake intake(context_, options_.source);
+  intake.tellsOfThePast();  // the server may have tried for long to call us
   if (!request.body.empty()) intake.add(request.body, "notification of " + type);
   FAULT_POINT("ingest.subscription.before_journal");
   if (auto stored = intake.commit(hint); !stored) return net::ServerResponse::text(503, "not stored; send it again\n");

@@ -164,10 +164,10 @@ class Appender {
       stale = isOlder(given, existing_.version_id, existing_.last_updated);
       TRY_ASSIGN(const std::optional<Version> same, findVersion(given, made.hash));
       if (same) {
-        // A version that names itself is the same version whenever it comes; one without any mark may come
-        // back.
-        if (stale || !given.version_id.empty() || !given.last_updated.empty())
-          return AppendOutcome::kDuplicate;
+        // Told of the past, a version that names itself is the same one whenever it comes. Told of now, it is how things
+        // are again: put, deleted, and put once more with the same meta.
+        const bool marked = !given.version_id.empty() || !given.last_updated.empty();
+        if (stale || (given.past && marked)) return AppendOutcome::kDuplicate;
         body_seq = same->body_seq;
       }
     }
