@@ -221,6 +221,18 @@ struct LedgerCell {
   std::uint64_t version = 0;
 };
 
+// How far a row got at each destination, with the receiver's own words where it said no.
+std::string fatesOf(const store::LedgerRow& row) {
+  std::string out;
+  for (const store::RowDelivery& one : row.deliveries) {
+    out += "\n  " + one.destination + ": " + std::string(store::rowStateName(one.state));
+    if (one.submission != 0) out += ", submission " + std::to_string(one.submission);
+    if (!one.rule.empty()) out += ", " + one.rule;
+    if (!one.reason.empty()) out += ": " + one.reason;
+  }
+  return out;
+}
+
 std::vector<LedgerCell> ledgerRows(StoredGateway& gateway, const std::string& table, const ExplainOptions& options,
                                    const Asked& asked) {
   std::vector<LedgerCell> out;
@@ -233,14 +245,14 @@ std::vector<LedgerCell> ledgerRows(StoredGateway& gateway, const std::string& ta
     auto one = gateway.store->row(filter.collection, table, options.row);
     if (one && *one) {
       out.push_back({(*one)->source, (*one)->subject, (*one)->key, (*one)->cells, (*one)->lineage,
-                     (*one)->held ? "held: its newest version is in quarantine" : "good", formatInstant((*one)->changed_at),
+                     ((*one)->held ? "held: its newest version is in quarantine" : "good") + fatesOf(**one), formatInstant((*one)->changed_at),
                      (*one)->version});
       return out;
     }
   }
   auto rows = gateway.store->readRows(filter, 0, std::size_t{1} << 40, [&](const store::LedgerRow& row) {
     if (asked.wanted(row.key))
-      out.push_back({row.source, row.subject, row.key, row.cells, row.lineage, "good", formatInstant(row.changed_at), row.version});
+      out.push_back({row.source, row.subject, row.key, row.cells, row.lineage, "good" + fatesOf(row), formatInstant(row.changed_at), row.version});
     return full();
   });
   if (!rows) failWith(rows.error());

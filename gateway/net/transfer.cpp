@@ -207,6 +207,7 @@ Error Transfer::curlError(CURLcode code) const {
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_BAD_CONTENT_ENCODING:
       error.code = ErrorCode::kMalformed;
+      error.text = std::string(methodName(method_)) + " " + url_.origin() + ": " + curl_easy_strerror(code);  // not the server's own bytes
       break;
     case CURLE_URL_MALFORMAT:
       error.code = ErrorCode::kInvalidArgument;
@@ -234,7 +235,7 @@ Result<bool> Transfer::followRedirect() {
     return fail(ErrorCode::kRejected, url_.origin() + " redirects from https to http");
   }
   if (auto allowed = checkTarget(*next); !allowed) {
-    return fail(ErrorCode::kRejected, url_.origin() + " redirects: " + allowed.error().text);
+    return fail(ErrorCode::kRejected, url_.origin() + " redirects to a host or scheme that is not allowed");
   }
   // 303, and by common practice 301 and 302 to a POST, ask for a GET (RFC 9110 15.4).
   if (method_ != Method::kHead &&

@@ -6,6 +6,7 @@
 
 #include "base/fault_point.h"
 #include "base/file.h"
+#include "base/machine_code.h"
 #include "pipeline/lane.h"
 #include "pipeline/travel_id.h"
 
@@ -78,6 +79,23 @@ Result<std::vector<std::uint64_t>> Lane::deletesOf(std::uint64_t submission, con
   return numbers;
 }
 
+// What of an answer may stand in log and status: its codes. Its words stay in the store; they may tell of a patient.
+static std::string shownReason(const deliver::Receipt& receipt) {
+  using Layer = deliver::Receipt::Layer;
+  if (receipt.layer == Layer::kUnreadable) return receipt.text;  // ours: why it cannot be read
+  constexpr std::size_t kMost = 5;
+  std::vector<std::string> codes;
+  const auto add = [&](std::string_view text) {
+    std::string code = machineCode(text);
+    if (!code.empty() && std::ranges::find(codes, code) == codes.end()) codes.push_back(std::move(code));
+  };
+  add(receipt.code);
+  for (const Issue& issue : receipt.diagnostics) add(issue.rule);
+  std::string out = receipt.layer == Layer::kTransportRejected ? "the transport could not deliver the file" : "the receiver rejected the file";
+  for (std::size_t i = 0; i < codes.size() && i < kMost; ++i) out += (i == 0 ? ": " : ", ") + codes[i];
+  return codes.size() > kMost ? out + ", …" : out;
+}
+
 // An answer that nobody could read stays beside the outbox for a person to look at, under its own id.
 Result<void> Lane::keepUnreadable(const deliver::Receipt& receipt) {
   if (receipt.raw.empty()) return {};
@@ -116,7 +134,7 @@ Result<void> Lane::apply(const deliver::Receipt& receipt) {
     case Layer::kFileAccepted: out.kind = store::ReceiptKind::kFileAccepted; break;
     case Layer::kFileRejected: out.kind = store::ReceiptKind::kFileRejected; break;
     case Layer::kUnreadable:
-      log_.error("receipt-unreadable", reason, {{"destination", config_.name}, {"receipt", receipt.receipt_id}});
+      log_.error("receipt-unreadable", shownReason(receipt), {{"destination", config_.name}, {"receipt", shownId(receipt.receipt_id)}});
       return keepUnreadable(receipt);
     case Layer::kRows: {
       out.kind = store::ReceiptKind::kRows;
@@ -132,7 +150,7 @@ Result<void> Lane::apply(const deliver::Receipt& receipt) {
           continue;
         }
         if (collection_->tables()[*known].scope == collection::Scope::kHeader) {
-          log_.error("header-row-rejected", row.code + ": " + row.field, {{"destination", config_.name}, {"receipt", receipt.receipt_id}});
+          log_.error("header-row-rejected", "the receiver rejected the header: " + machineCode(row.code) + " " + machineCode(row.field), {{"destination", config_.name}, {"receipt", shownId(receipt.receipt_id)}});
           continue;
         }
         store::RowReceipt one;
@@ -170,14 +188,15 @@ Result<void> Lane::apply(const deliver::Receipt& receipt) {
   unknown += result.rows_unknown;
   if (unknown > 0 || !result.unknown_submissions.empty()) {
     log_.error("receipt-unknown-rows", "a receipt names rows or a submission that were not sent; what it does not name is not taken for accepted",
-               {{"destination", config_.name}, {"receipt", receipt.receipt_id}, {"rows", std::to_string(unknown)}});
+               {{"destination", config_.name}, {"receipt", shownId(receipt.receipt_id)}, {"rows", std::to_string(unknown)}});
   }
   if (out.final && result.repeated == 0 && submission) TRY_VOID(countOutcomes(submission->id));
+  if (receipt.layer != Layer::kFileRejected && receipt.layer != Layer::kTransportRejected) return {};
+  const std::string shown = shownReason(receipt);
+  log_.error("file-rejected", shown, {{"destination", config_.name}, {"receipt", shownId(receipt.receipt_id)}, {"submission", std::to_string(out.submission)}});
   const std::lock_guard lock(mutex_);
-  if (receipt.layer == Layer::kFileRejected || receipt.layer == Layer::kTransportRejected) {
-    status_.healthy = false;
-    status_.last_error = reason;
-  }
+  status_.healthy = false;
+  status_.last_error = shown;
   return {};
 }
 

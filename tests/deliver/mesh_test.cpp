@@ -487,12 +487,12 @@ TEST(Mesh, NoSecretInAnyText) {
       f.mesh.fail(
           {.match = match,
            .status = status,
-           .body = R"({"detail":[{"loc":["body"],"msg":"bad","type":"x"}],"body":"NHS 9990000018"})"});
+           .body = R"({"errorCode":"9990000018","errorDescription":"no good: Ann Example","detail":[{"loc":["body"],"msg":"Ann Example","type":"x"}],"body":"NHS 9990000018"})"});
     }
     std::string all =
         f.destination->submit(f.submission).reason + f.destination->resolve(f.submission).reason;
     if (const auto polled = f.poll(); !polled) all += polled.error().text;
-    for (const char* secret : {"secret-password", "shared-key", "NHSMESH", "9990000018"}) {
+    for (const char* secret : {"secret-password", "shared-key", "NHSMESH", "9990000018", "Ann Example"}) {
       EXPECT_EQ(all.find(secret), std::string::npos) << all;
     }
   }

@@ -12,6 +12,7 @@
 
 #include "base/civil_time.h"
 #include "base/hash.h"
+#include "base/machine_code.h"
 #include "deliver/mesh/internal/chunked_payload.h"
 #include "deliver/mesh/internal/mesh_json.h"
 #include "net/gzip.h"
@@ -34,11 +35,14 @@ bool isPermanentCode(std::string_view code) {
          code == "UnsupportedContentEncoding";
 }
 
-// Text of the remote end as far as it may stand in a log: printable, short.
-std::string shown(std::string text) {
-  if (text.size() > 200) text.resize(200);
-  std::replace_if(text.begin(), text.end(), [](char c) { return c < 0x20 || c > 0x7e; }, ' ');
-  return text;
+// In our words, since MESH's own may repeat what was sent.
+std::string meaning(std::string_view code) {
+  if (code == "02") return " (it misses the file)";
+  if (code == "12") return " (it knows no such recipient mailbox)";
+  if (code == "14") return " (the recipient has not collected it in time)";
+  if (code == "20") return " (it has no such message)";
+  if (code == "EPL-151") return " (it finds no one mailbox for the recipient)";
+  return {};
 }
 
 MeshFault networkFault(const Error& error) {
@@ -100,19 +104,19 @@ std::string MeshFault::label() const {
 MeshFault meshFault(const net::Response& response, bool idempotent, Instant now) {
   MeshFault fault;
   fault.status = response.status;
-  const MeshErrorBody body = readMeshError(response.body);
-  fault.code = shown(body.code);
+  const std::string code = readMeshErrorCode(response.body);
+  fault.code = machineCode(code);
   fault.retry = net::classifyStatus(response.status, idempotent);
   fault.about =
       fault.retry == RetryClass::kPermanent ? MeshFault::About::kMessage : MeshFault::About::kService;
-  if (isPermanentCode(body.code) && response.status < 500) {
+  if (isPermanentCode(code) && response.status < 500) {
     fault.retry = RetryClass::kPermanent;
     fault.about = MeshFault::About::kMessage;
   } else if (response.status == 401 || response.status == 403 || response.status / 100 == 3) {
     // Without a code about the message: the token, the mailbox or the address is wrong.
     fault.about = MeshFault::About::kMailbox;
   }
-  fault.text = "MESH answered " + fault.label() + (body.text.empty() ? "" : " " + shown(body.text));
+  fault.text = "MESH answered " + fault.label() + meaning(fault.code);
   if (fault.about == MeshFault::About::kMailbox) {
     if (const auto date = parseHttpDate(response.headers.get("Date"))) {
       const auto minutes = std::chrono::duration_cast<std::chrono::minutes>(*date - now).count();

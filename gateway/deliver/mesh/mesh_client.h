@@ -41,8 +41,7 @@ struct MeshFault {
 template <class T>
 using MeshResult = std::expected<T, MeshFault>;
 
-// The fault that an answer stands for. Error bodies of both API versions are read; a body that is not JSON (a
-// SOAP dump, HTML) is not shown. `idempotent`: whether the request may be sent again.
+// The fault that an answer stands for. Of error bodies (both API versions) only the code is shown, never their text. `idempotent`: whether the request may be sent again.
 MeshFault meshFault(const net::Response& response, bool idempotent, Instant now);
 
 // What goes into the Mex headers of one message.
@@ -59,7 +58,7 @@ struct MeshIncoming {
 struct MeshTracking {
   enum class State : std::uint8_t { kAbsent, kUploading, kAccepted, kFailed, kSeveral };
   State state = State::kAbsent;
-  std::string id, code, text;
+  std::string id, code;
 };
 
 struct MeshPage {

@@ -178,7 +178,7 @@ SubmitOutcome MeshDestination::Impl::resolve(const Submission& submission, const
       return outcome(SubmitVerdict::kRetryLater, "MESH has a part of it", id);
     case MeshTracking::State::kFailed:
       out = outcome(SubmitVerdict::kRefused,
-                    "MESH could not deliver it: " + tracking->code + " " + tracking->text, id);
+                    "MESH could not deliver it" + (tracking->code.empty() ? "" : " (status code " + tracking->code + ")"), id);
       out.code = tracking->code;
       return out;
     case MeshTracking::State::kAbsent:

@@ -25,6 +25,14 @@ std::string_view text(const Document& document, NodeIndex object, std::string_vi
   return node != kNoNode && document[node].kind == Kind::kString ? document.scalar(node) : std::string_view{};
 }
 
+// A media type as it may be shown: the server's own word only where it is one of those that are to be expected.
+std::string mediaName(std::string_view content_type) {
+  const std::string media = net::mediaType(content_type);
+  if (media.empty()) return "no content type";
+  constexpr const char* kExpected[] = {"text/html", "text/plain", "text/xml", "application/xml", "application/json", "application/fhir+json", "application/fhir+xml"};
+  return std::ranges::find(kExpected, media) != std::end(kExpected) ? media : "an unexpected content type";
+}
+
 // Reaches into a CapabilityStatement for the types with the interaction "history-type" (FHIR R4 5.2.5).
 std::set<std::string> historyTypes(const Document& document) {
   std::set<std::string> types;
@@ -252,9 +260,8 @@ Result<SearchSource::Page> SearchSource::fetch(const std::string& type, const st
   page_ = std::move(response.body);
   intake_.add(page_, url.substr(0, url.find('?')));
   if (intake_.document() == nullptr || intake_.document()->resourceType() != "Bundle") {
-    const std::string media = net::mediaType(response.headers.get("Content-Type"));
     const std::string why = intake_.document() == nullptr && !intake_.issues().empty() ? ", " + intake_.issues().back().text : "";
-    return fail(ErrorCode::kMalformed, "the server answered a search with something that is no Bundle (" + (media.empty() ? "no content type" : media) + why + ")",
+    return fail(ErrorCode::kMalformed, "the server answered a search with something that is no Bundle (" + mediaName(response.headers.get("Content-Type")) + why + ")",
                 RetryClass::kRetryable);
   }
   const Document& document = *intake_.document();
@@ -268,7 +275,7 @@ Result<SearchSource::Page> SearchSource::fetch(const std::string& type, const st
         TRY_ASSIGN(const net::Url next, base.resolve(text(document, i, "url")));
         // A next link may not lead our credentials, or us, to another host.
         if (!next.sameOrigin(base)) {
-          return fail(ErrorCode::kRejected, "a next link leads to another host (" + next.origin() + "); it was not followed",
+          return fail(ErrorCode::kRejected, "a next link leads to another host; it was not followed",
                       RetryClass::kRetryable);
         }
         page.next = next.text();

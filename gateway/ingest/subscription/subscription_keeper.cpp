@@ -15,6 +15,13 @@ std::string member(const fhir::Document& document, std::string_view name) {
   return node != fhir::kNoNode && document[node].kind == fhir::Kind::kString ? std::string(document.scalar(node)) : std::string();
 }
 
+// FHIR R4 Subscription.status; what else a server may say is not shown.
+std::string stateOf(const fhir::Document& document) {
+  const std::string state = member(document, "status");
+  const bool known = state.empty() || state == "requested" || state == "active" || state == "error" || state == "off";
+  return known ? state : "unknown";
+}
+
 }  // namespace
 
 SubscriptionKeeper::SubscriptionKeeper(IntakeContext context, SubscriptionOptions options, const Clock& clock, LogLine log,
@@ -88,7 +95,7 @@ Result<void> SubscriptionKeeper::keep(const std::string& type, std::stop_token s
     if (response.ok()) {
       fhir::JsonReader reader;
       fhir::Document document;
-      if (reader.read(response.body, document)) held.status.state = member(document, "status");
+      if (reader.read(response.body, document)) held.status.state = stateOf(document);
       if (held.status.state == "active" || held.status.state == "requested") {
         const std::lock_guard lock(mutex_);
         held_.find(type)->second.status.state = held.status.state;
@@ -138,8 +145,8 @@ Result<void> SubscriptionKeeper::create(const std::string& type, Held& held, std
   fhir::JsonReader reader;
   fhir::Document document;
   if (reader.read(response.body, document)) {
-    if (const std::string id = member(document, "id"); !id.empty()) held.status.id = id;
-    held.status.state = member(document, "status");
+    if (const std::string id = member(document, "id"); isResourceId(id)) held.status.id = id;
+    held.status.state = stateOf(document);
   }
   if (held.status.id.empty()) {
     // Location: [base]/Subscription/ID/_history/V (FHIR R4 3.1.0.8)

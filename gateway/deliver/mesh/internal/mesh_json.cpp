@@ -1,5 +1,6 @@
 #include "deliver/mesh/internal/mesh_json.h"
 
+#include "base/machine_code.h"
 #include "fhir/document.h"
 #include "fhir/json_reader.h"
 #include "net/http.h"
@@ -32,10 +33,9 @@ std::string text(const Document& document, NodeIndex object, std::initializer_li
 
 }  // namespace
 
-MeshErrorBody readMeshError(std::string_view body) {
-  MeshErrorBody out;
+std::string readMeshErrorCode(std::string_view body) {
   Document document;
-  if (!read(body, document)) return out;
+  if (!read(body, document)) return {};
   NodeIndex source = document.root();
   const NodeIndex detail = document.member(source, "detail");
   if (detail != kNoNode) {
@@ -44,13 +44,8 @@ MeshErrorBody readMeshError(std::string_view body) {
         document[detail + 1].kind == Kind::kObject) {
       source = detail + 1;
     }
-    if (document[detail].kind == Kind::kString) out.text = std::string(document.scalar(detail));
   }
-  out.event = text(document, source, {"event", "errorEvent"});
-  out.code = text(document, source, {"code", "errorCode"});
-  const std::string said = text(document, source, {"msg", "errorDescription"});
-  if (!said.empty()) out.text = said;
-  return out;
+  return text(document, source, {"code", "errorCode"});
 }
 
 std::string readMeshMessageId(std::string_view body) {
@@ -78,8 +73,7 @@ std::optional<MeshTracking> readMeshTracking(std::string_view body) {
   if (!read(body, document)) return std::nullopt;
   MeshTracking out;
   out.id = text(document, document.root(), {"message_id", "messageId", "messageID"});
-  out.code = text(document, document.root(), {"status_code", "statusCode"});
-  out.text = text(document, document.root(), {"status_description", "statusDescription"});
+  out.code = machineCode(text(document, document.root(), {"status_code", "statusCode"}));
   const std::string status = text(document, document.root(), {"status"});
   const auto is = [&status](std::string_view name) { return net::equalsIgnoreCase(status, name); };
   using State = MeshTracking::State;

@@ -10,12 +10,8 @@ namespace tributary::deliver {
 
 // The JSON bodies of MESH, versions 1 and 2.
 
-struct MeshErrorBody {
-  std::string event, code, text;
-};
-// Empty fields where the body is not JSON or says nothing. Only the members meant for messages are read: a
-// validation error may echo the request's body.
-MeshErrorBody readMeshError(std::string_view body);
+// "" where the body is not JSON or has no code. Its texts are not read: an error may echo what was sent.
+std::string readMeshErrorCode(std::string_view body);
 
 std::string readMeshMessageId(std::string_view body);  // "" where there is none
 
