@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -64,6 +65,9 @@ class Destination {
  public:
   virtual ~Destination() = default;
 
+  // From now on what talks to the remote end gives up as soon as `stop` is requested: a submission then ends as kRetryLater,
+  // or as kUnknown where it may have arrived. Before any other call; without it calls last as long as their own limits.
+  virtual void stopWith(std::stop_token /*stop*/) {}
   // One attempt. Never throws, never an Error: whatever happened is in the outcome. `known_transport_id`: of
   // an earlier attempt of the same submission that ended as kUnknown or kRetryLater with a transport_id, if
   // there was one.

@@ -87,6 +87,12 @@ class Run {
       results_[index] = std::unexpected(std::move(begun).error());
       return;
     }
+    if (request.cancel.stop_requested()) {
+      transfer->cancelled();
+      results_[index] = transfer->takeResult();
+      session_.giveBack(easy);
+      return;
+    }
     if (index == 0) session_.last_origin = transfer->origin();
     curl_multi_add_handle(session_.multi(), easy);
     Active active{std::move(transfer), index, nullptr};

@@ -289,6 +289,7 @@ bool Transfer::completed(CURLcode code) {
 }
 
 void Transfer::cancelled() {
+  curl_easy_setopt(easy_, CURLOPT_QUICK_EXIT, 1L);  // nobody waits for a name look-up that hangs
   Error error{ErrorCode::kUnavailable, retryByPhase(), "cancelled: request to " + url_.origin(), {}};
   result_ = std::unexpected(std::move(error));
   finish();

@@ -47,7 +47,7 @@ class Gateway {
 
   // Listens, then starts sources, workers and lanes. What a crash left unfinished is finished first by the same code.
   Result<void> start();
-  // Sources first, then workers, then lanes; each finishes the step it is in.
+  // Sources first, then workers, then lanes; each finishes the step it is in, but waits for no remote end.
   void stop();
 
   GatewayStatus status() const;

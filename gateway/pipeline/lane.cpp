@@ -55,6 +55,7 @@ LaneStatus Lane::status() const {
 }
 
 void Lane::run(std::stop_token stop) {
+  destination_->stopWith(stop);
   while (!stop.stop_requested()) {
     auto moved = step();
     Duration pause = std::min<Duration>(config_.linger, Duration{1000});

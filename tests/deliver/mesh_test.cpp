@@ -192,6 +192,39 @@ TEST(Mesh, NobodyAtHomeIsRetryLater) {
   EXPECT_FALSE(destination->probe());
 }
 
+// A MESH that takes what is sent and never answers does not keep us from stopping.
+TEST(Mesh, StopsWhileMeshHangs) {
+  Fixture f;
+  testing::HostileServer server([](testing::HostileServer::Peer& peer) {
+    peer.readRequest();
+    peer.hang();
+  });
+  using Clock = std::chrono::steady_clock;
+  const std::function<void(MeshDestination&)> calls[] = {
+      [&](MeshDestination& d) { EXPECT_EQ(d.submit(f.submission).verdict, SubmitVerdict::kUnknown) << "it may have arrived"; },
+      [&](MeshDestination& d) { EXPECT_EQ(d.resolve(f.submission).verdict, SubmitVerdict::kUnknown); },
+      [&](MeshDestination& d) { EXPECT_FALSE(d.poll([](const Receipt&) -> Result<void> { return {}; })); },
+      [&](MeshDestination& d) { EXPECT_FALSE(d.probe()); },
+  };
+  for (const auto& call : calls) {
+    MeshOptions options = optionsFor(server.url());
+    options.timeout = 60s;
+    options.retry_delay = 5s;
+    const auto destination = MeshDestination::create(options, f.clock).value();
+    std::stop_source stop;
+    destination->stopWith(stop.get_token());
+    std::jthread stopping([&] {
+      std::this_thread::sleep_for(100ms);
+      stop.request_stop();
+    });
+    const auto begin = Clock::now();
+    call(*destination);
+    EXPECT_LT(Clock::now() - begin, 2s);
+    // Once stopping, nothing more is begun.
+    EXPECT_EQ(destination->submit(f.submission).verdict, SubmitVerdict::kRetryLater);
+  }
+}
+
 // The endpoint that takes the message and is not heard of again: asked before anything is sent a second time.
 TEST(Mesh, TakenButNotAnswered) {
   for (const int status : {0, 502}) {

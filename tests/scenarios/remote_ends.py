@@ -1,12 +1,14 @@
 """Remote ends that say what they should not, or nothing at all."""
+import contextlib
 import json
 import signal
+import sqlite3
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from support import post, wait_for
-from world import World, get
+from world import World, closing, get
 
 NHS_NUMBER, NAME = "9990000042", "ZZPLANTEDNAME"
 WORDS = f"Patient {NAME}, NHS number {NHS_NUMBER}"
@@ -139,6 +141,77 @@ def words_of_others(binary, checks):
                 at = seen.lower().find(word.lower())
                 checks.check(at < 0, f"words: the {name} shows {word}: …{seen[max(at - 150, 0):at + 50]}")
     finally:
+        if gateway:
+            gateway.kill()
+            gateway.wait()
+        source.close()
+        receiver.close()
+        world.close()
+
+
+def stops_while_hanging(binary, checks):
+    """A source and a MESH that take requests and never answer do not keep the gateway from stopping; what was under way goes on after the next start."""
+    free = threading.Event()
+    messages, waiting = {}, {}
+
+    def hang():
+        free.wait(60)
+
+    def epr(method, path, body):
+        if path != "/metadata" and not free.is_set():
+            hang()
+        if path == "/metadata":
+            return 200, {}, CAPABILITIES
+        return 200, {"Content-Type": "application/fhir+json"}, '{"resourceType":"Bundle","type":"searchset","total":0}'
+
+    def mesh(method, path, body):
+        where = path.split("/OURS", 1)[1]
+        if method == "POST" and where == "/outbox":
+            number = f"OUT{len(messages) + 1}"
+            messages[number] = len(body)
+            waiting["IN" + number] = number
+            if not free.is_set():
+                hang()  # taken, and never said so
+            return 202, {}, json.dumps({"message_id": number})
+        if where.startswith("/outbox/tracking"):
+            return (200, {}, json.dumps({"message_id": "OUT1", "status": "accepted"})) if messages else (404, {}, "")
+        if where.startswith("/inbox?"):
+            return 200, {}, json.dumps({"messages": list(waiting)})
+        name = where.split("/")[2] if where.startswith("/inbox/") else ""
+        if name and method == "PUT":
+            waiting.pop(name, None)
+            return 200, {}, ""
+        if name:
+            return 200, {"mex-messagetype": "DATA", "mex-workflowid": "FLOW_ACK"}, json.dumps(
+                {"type": "BusAck", "messageHeaderId": waiting.get(name, ""), "summary": {"totalRecords": 1, "succeeded": 1, "failed": 0}})
+        return 200, {}, ""
+
+    source, receiver = Remote(epr), Remote(mesh)
+    world = mesh_world(binary, receiver.url, source.url)
+    gateway = None
+    try:
+        gateway = world.start_gateway()
+        checks.check(wait_for(lambda: get(f"http://127.0.0.1:{world.admin_port}/readyz")), "hanging: the gateway runs")
+        checks.check(wait_for(lambda: any(line.startswith("GET /") and "metadata" not in line for line in source.log)), "hanging: the source was not asked")
+        post(f"http://127.0.0.1:{world.listen_port}/fhir", json.dumps(PATIENT))
+        checks.check(wait_for(lambda: messages), "hanging: nothing was sent")
+        begin = time.time()
+        gateway.send_signal(signal.SIGTERM)
+        code = gateway.wait(40)
+        took = time.time() - begin
+        gateway = None
+        checks.equal(code, 0, "hanging: exit code")
+        checks.check(took < 3, f"hanging: stopping took {took:.1f} s")
+        free.set()
+        with contextlib.closing(sqlite3.connect(world.folder / "state" / "tributary.db")) as database:
+            checks.equal(database.execute("SELECT count(*) FROM submission WHERE next_attempt > 0").fetchall(), [(1,)], "hanging: it waits to be asked about")
+            database.execute("UPDATE submission SET next_attempt = 0")  # a minute, as a rule
+            database.commit()
+        text, code = world.run_until_drained(60)
+        checks.equal((code, closing(text).get("accepted"), closing(text).get("unaccounted")), (0, 2, 0), f"hanging: the account after the next start: {text}")
+        checks.equal(len(messages), 1, "hanging: messages that MESH was given")
+    finally:
+        free.set()
         if gateway:
             gateway.kill()
             gateway.wait()

@@ -21,7 +21,7 @@ from support import agrees, delete, post, wait_for  # noqa: E402
 from forms import forms, national_feedback  # noqa: E402
 from periods import daily_window, month_end, month_kills  # noqa: E402
 from provider_rows import provider_rows, provider_rows_after_kills, provider_rows_of_an_older_journal  # noqa: E402
-from remote_ends import words_of_others  # noqa: E402
+from remote_ends import stops_while_hanging, words_of_others  # noqa: E402
 from virtual_wards import virtual_wards  # noqa: E402
 
 
@@ -293,7 +293,7 @@ def mappings_explained(binary, checks):
 
 SCENARIOS = [search_to_mesh, both_formats, forms, national_feedback, hints_and_deletes, push_and_health, bad_input, huge_input, national_faults, daily_window, month_end,
              month_kills, provider_rows, provider_rows_of_an_older_journal, provider_rows_after_kills, virtual_wards, commands_say_no,
-             mappings_explained, words_of_others]
+             mappings_explained, words_of_others, stops_while_hanging]
 
 
 def main():

@@ -5,9 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <condition_variable>
 #include <cstdio>
+#include <mutex>
 #include <set>
-#include <thread>
 #include <utility>
 
 #include "base/civil_time.h"
@@ -43,6 +44,13 @@ std::string meaning(std::string_view code) {
   if (code == "20") return " (it has no such message)";
   if (code == "EPL-151") return " (it finds no one mailbox for the recipient)";
   return {};
+}
+
+void pause(Duration time, std::stop_token stop) {
+  std::mutex mutex;
+  std::unique_lock lock(mutex);
+  std::condition_variable_any never;
+  never.wait_for(lock, std::move(stop), time, [] { return false; });
 }
 
 MeshFault networkFault(const Error& error) {
@@ -159,6 +167,7 @@ net::Request MeshClient::request(net::Method method, std::string url) const {
 
 MeshResult<net::Response> MeshClient::once(net::Request& request, bool idempotent) {
   request.idempotent = idempotent;
+  request.cancel = stop_;
   request.headers.set("Authorization",
                       meshAuthorization(options_.mailbox, options_.password.reveal(),
                                         options_.shared_key.reveal(), randomUuid(), 0, clock_.now()));
@@ -176,11 +185,11 @@ MeshResult<net::Response> MeshClient::repeated(net::Request request, Prepare pre
   for (std::uint32_t attempt = 1;; ++attempt) {
     if (auto ready = prepare(request); !ready) return std::unexpected(localFault(ready.error()));
     auto response = once(request, true);
-    if (response || response.error().retry != RetryClass::kRetryable || attempt >= options_.chunk_attempts)
+    if (response || response.error().retry != RetryClass::kRetryable || attempt >= options_.chunk_attempts || stop_.stop_requested())
       return response;
     const Duration wish = response.error().retry_after.value_or(Duration::zero());
     if (wish > kLongestWait) return response;
-    std::this_thread::sleep_for(std::max(wish, net::backoff(policy, attempt, random_)));
+    pause(std::max(wish, net::backoff(policy, attempt, random_)), stop_);
   }
 }
 

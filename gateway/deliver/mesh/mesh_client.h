@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <expected>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -73,6 +74,9 @@ class MeshClient {
  public:
   MeshClient(MeshOptions options, const Clock& clock);  // options as checkMeshOptions() leaves them
 
+  // Calls end, and are not repeated, once `stop` is requested. Before any other call.
+  void stopWith(std::stop_token stop) { stop_ = std::move(stop); }
+
   // Our clock against the Date of the answer (remote minus ours), where there is one.
   MeshResult<std::optional<Duration>> handshake();
   // First chunk, or the whole message. One attempt. The id is MESH's.
@@ -98,6 +102,7 @@ class MeshClient {
 
   const MeshOptions options_;
   const Clock& clock_;
+  std::stop_token stop_;
   net::HttpClient http_;
   net::RandomUnit random_ = net::systemRandom();
 };

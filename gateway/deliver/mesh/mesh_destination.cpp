@@ -267,6 +267,9 @@ Result<PollReport> MeshDestination::Impl::poll(const ReceiptSink& sink) {
   return report;
 }
 
+void MeshDestination::stopWith(std::stop_token stop) {
+  impl_->client.stopWith(std::move(stop));
+}
 SubmitOutcome MeshDestination::submit(const Submission& submission, const std::string& known_transport_id) {
   return impl_->submit(submission, known_transport_id);
 }

@@ -15,6 +15,7 @@ class MeshDestination final : public Destination {
   static Result<std::unique_ptr<MeshDestination>> create(MeshOptions options, const Clock& clock);
   ~MeshDestination() override;
 
+  void stopWith(std::stop_token stop) override;
   SubmitOutcome submit(const Submission& submission, const std::string& known_transport_id = {}) override;
   SubmitOutcome resolve(const Submission& submission, const std::string& known_transport_id = {}) override;
   Result<PollReport> poll(const ReceiptSink& sink) override;
