@@ -29,10 +29,13 @@ std::shared_ptr<const terminology::Terminology> loadTerminology(
 void evaluateFiles(FhirpathSession& session,
                    const std::shared_ptr<const terminology::Definitions>& definitions) {
   const FhirpathOptions& options = session.options();
-  ResourceInput input(options.files, definitions);
+  ResourceInput input(options.files, definitions, options.limits.line, options.limits.file);
   ProgressLine progress;
   std::uint64_t resources = 0, problems = 0;
   bool broken = false;
+  const auto countProblem = [&] {
+    if (++problems == kProblemsShown) std::fprintf(stderr, "(further problems are only counted)\n");
+  };
   auto result = input.run(
       [&](const InputResource& resource) {
         const fhirpath::Value root = session.evaluator().root(*resource.document);
@@ -48,18 +51,25 @@ void evaluateFiles(FhirpathSession& session,
           prefix = where + '\t' + std::string(resource.document->resourceType()) + '/' +
                    std::string(fhir::resourceId(*resource.document)) + '\t';
         }
-        if (!session.evaluate(*program, root, where, prefix)) ++problems;
+        if (!session.evaluate(*program, root, where, prefix, problems < kProblemsShown)) countProblem();
         progress.tick(input, ++resources);
         return true;
       },
       [&](std::string_view file, const Issue& issue) {
-        ++problems;
         progress.clear();
-        printIssue(file, issue);
+        if (problems < kProblemsShown) printIssue(file, options.limits.advised(issue));
+        countProblem();
       });
   progress.clear();
   if (broken) exitWith(kExitUsage);
-  if (!result) failWith(result.error());
+  if (!result) {
+    Error error = std::move(result).error();
+    if (const std::string advice = options.limits.adviceFor(error.text); !advice.empty())
+      error.text += "\n  " + advice;
+    failWith(error);
+  }
+  if (problems > kProblemsShown)
+    std::fprintf(stderr, "%llu resources with problems\n", static_cast<unsigned long long>(problems));
   if (problems > 0) exitWith(kExitData);
 }
 
@@ -116,6 +126,7 @@ void addFhirpathCommand(CLI::App& root) {
   command->add_flag("--source", options->source, "Print file, line and resource before each value");
   command->add_option("--terminology", options->terminology,
                       "Folder or file with ConceptMaps, ValueSets, CodeSystems");
+  options->limits.addTo(*command, false);
   command->callback([options] { runFhirpath(*options); });
 }
 

@@ -220,17 +220,18 @@ class Prompt {
   void load(const std::vector<std::string>& files) {
     constexpr std::size_t kMost = 1000;
     loaded_.clear();
-    ResourceInput input(files, definitions_);
+    const LimitOptions& limits = session_.options().limits;
+    ResourceInput input(files, definitions_, limits.line, limits.file);
     auto result = input.run(
         [&](const InputResource& resource) {
           auto item = std::make_unique<Loaded>();
           item->where = std::string(resource.file) + ':' + std::to_string(resource.line);
           item->text = std::make_unique<std::string>(fhir::toJson(*resource.document));
-          if (!fhir::JsonReader().read(*item->text, item->document)) return true;
+          if (!fhir::JsonReader().read(*item->text, item->document, {.limits = limits.file})) return true;
           loaded_.push_back(std::move(item));
           return loaded_.size() < kMost;
         },
-        [](std::string_view file, const Issue& issue) { printIssue(file, issue); });
+        [&](std::string_view file, const Issue& issue) { printIssue(file, limits.advised(issue)); });
     if (!result) std::fprintf(stderr, "%s\n", result.error().text.c_str());
     std::fprintf(stderr, "%zu resource%s loaded%s\n", loaded_.size(), loaded_.size() == 1 ? "" : "s",
                  loaded_.size() == kMost ? " (no more are taken)" : "");

@@ -78,12 +78,14 @@ class FhirpathSession::Tracer final : public fhirpath::TraceListener {
 namespace {
 
 fhirpath::Environment environmentFor(const terminology::Definitions& definitions,
-                                     const terminology::Terminology* terminology) {
+                                     const terminology::Terminology* terminology,
+                                     const fhirpath::Limits& limits) {
   fhirpath::Environment environment;
   environment.definitions = &definitions;
   environment.terminology = terminology;
   environment.now = SystemClock().now();
   environment.zone_minutes = localZoneMinutes();
+  environment.limits = limits;
   return environment;
 }
 
@@ -95,7 +97,7 @@ FhirpathSession::FhirpathSession(FhirpathOptions options,
     : options_(std::move(options)),
       definitions_(std::move(definitions)),
       terminology_(std::move(terminology)),
-      evaluator_(environmentFor(*definitions_, terminology_.get())) {}
+      evaluator_(environmentFor(*definitions_, terminology_.get(), options_.limits.evaluation)) {}
 
 FhirpathSession::~FhirpathSession() = default;
 
@@ -109,6 +111,7 @@ const fhirpath::Program* FhirpathSession::compile(const std::string& expression,
   options.strict = options_.strict;
   options.national_functions = options_.national;
   options.source_name = "expression";
+  options.max_regex_memory = options_.limits.evaluation.regex_memory;
   auto program = fhirpath::compile(expression, options);
   if (!program) {  // said again each time that it is asked for
     std::fprintf(stderr, "%s\n", program.error().render().c_str());
@@ -125,16 +128,21 @@ const fhirpath::Program* FhirpathSession::compile(const std::string& expression,
 }
 
 bool FhirpathSession::evaluate(const fhirpath::Program& program, const Value& focus, std::string_view where,
-                               std::string_view prefix) {
+                               std::string_view prefix, bool tell) {
   if (options_.trace) {
     tracer_ = std::make_unique<Tracer>(*definitions_, program.source());
     evaluator_.setTraceListener(tracer_.get());
   }
   auto result = evaluator_.evaluate(program, focus);
   evaluator_.setTraceListener(nullptr);
+  if (!result && !tell) return false;
   if (!result) {
-    std::fprintf(stderr, "%.*s: %s\n", static_cast<int>(where.size()), where.data(),
-                 evaluator_.lastDiagnostic().render().c_str());
+    const fhirpath::Diagnostic& diagnostic = evaluator_.lastDiagnostic();
+    std::string text = diagnostic.render();
+    if (const std::string advice = options_.limits.adviceFor(diagnostic.message);
+        diagnostic.limit && !advice.empty())
+      text += "\n  " + advice;
+    std::fprintf(stderr, "%.*s: %s\n", static_cast<int>(where.size()), where.data(), text.c_str());
     return false;
   }
   std::string out;

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/limit_options.h"
 #include "fhirpath/evaluator.h"
 #include "fhirpath/program.h"
 #include "terminology/definitions.h"
@@ -19,6 +20,7 @@ struct FhirpathOptions {
   bool trace = false, strict = false, national = false;
   bool types = false;   // print each value's type before it
   bool source = false;  // print file, line and id of the resource before each value
+  LimitOptions limits;
 };
 
 // Compiles and evaluates expressions for the command and for the prompt, and prints what comes out.
@@ -37,9 +39,10 @@ class FhirpathSession {
   // nullptr after the diagnostic has been printed. Kept for each expression and type; warnings are printed
   // once.
   const fhirpath::Program* compile(const std::string& expression, std::string_view type);
-  // Prints the result on stdout; false after an error has been printed. `where` is printed before an error.
+  // Prints the result on stdout; false after an error has been printed, unless it is not to be told. `where`
+  // is printed before an error.
   bool evaluate(const fhirpath::Program& program, const fhirpath::Value& focus, std::string_view where,
-                std::string_view prefix);
+                std::string_view prefix, bool tell = true);
 
  private:
   class Tracer;

@@ -20,8 +20,7 @@
 namespace tributary::cli {
 namespace {
 
-constexpr std::size_t kMostDocument = std::size_t{256} << 20;  // one JSON or XML file
-constexpr std::size_t kPeek = std::size_t{1} << 20;            // bytes that decide the form
+constexpr std::size_t kPeek = std::size_t{1} << 20;  // bytes that decide the form
 
 std::int64_t nowNs() {
   return std::chrono::steady_clock::now().time_since_epoch().count();
@@ -59,12 +58,15 @@ class Source {
     return std::string_view(head_).substr(0, std::min(head_.find('\n'), head_.size()));
   }
 
-  Result<std::string> rest() {
+  Result<std::string> rest(std::size_t most) {
     std::string out = head_.substr(at_);
     at_ = head_.size();
     for (;;) {
       const std::size_t size = out.size();
-      if (size > kMostDocument) return fail(ErrorCode::kLimit, "the file is larger than 256 MiB; use NDJSON");
+      if (size > most) {
+        return fail(ErrorCode::kLimit,
+                    "the file is larger than " + std::to_string(most) + " bytes; as NDJSON it may be");
+      }
       out.resize(size + (std::size_t{1} << 18));
       TRY_ASSIGN(const std::size_t n, raw(std::span(out).subspan(size)));
       out.resize(size + n);
@@ -98,6 +100,7 @@ class Source {
 struct ResourceInput::Impl {
   std::vector<std::string> files;
   std::shared_ptr<const terminology::Definitions> definitions;
+  fhir::ReadLimits line_limits, file_limits;
   std::unique_ptr<fhir::ElementShapes> shapes;
   fhir::Document document;
   std::uint64_t done = 0;  // bytes of the files before this one
@@ -118,7 +121,9 @@ struct ResourceInput::Impl {
 Result<void> ResourceInput::Impl::stream(Source& source, const std::string& name,
                                          const std::function<bool(const InputResource&)>& each,
                                          const std::function<void(std::string_view, const Issue&)>& bad) {
-  fhir::NdjsonStream lines([&](std::span<char> buffer) { return source.read(buffer); });
+  fhir::NdjsonOptions options;
+  options.limits = line_limits;
+  fhir::NdjsonStream lines([&](std::span<char> buffer) { return source.read(buffer); }, options);
   for (;;) {
     Issue issue;
     TRY_ASSIGN(const fhir::LineOutcome outcome, lines.next(document, issue));
@@ -135,12 +140,12 @@ Result<void> ResourceInput::Impl::stream(Source& source, const std::string& name
 Result<void> ResourceInput::Impl::whole(Source& source, const std::string& name,
                                         const std::function<bool(const InputResource&)>& each,
                                         const std::function<void(std::string_view, const Issue&)>& bad) {
-  TRY_ASSIGN(const std::string text, source.rest());
+  TRY_ASSIGN(const std::string text, source.rest(file_limits.bytes));
   const std::size_t first = text.find_first_not_of(" \t\r\n\xEF\xBB\xBF");
   if (first == std::string::npos) return {};
   std::expected<void, Issue> read;
   fhir::ReadOptions options;
-  options.limits.bytes = kMostDocument;
+  options.limits = file_limits;
   if (text[first] == '<') {
     if (!definitions)
       return fail(ErrorCode::kInvalidArgument, "XML needs the compiled definitions (deploy/install)");
@@ -170,12 +175,14 @@ Result<void> ResourceInput::Impl::file(const std::string& name,
   if (!line) {
     result = std::unexpected(line.error());
   } else {
-    // NDJSON when the first line that is not blank is a whole JSON object with more behind it, by its name,
-    // or gzip.
+    // NDJSON by its name, when gzip, or when the first line is an object by itself: one that is not good is
+    // still a line, and costs nothing but itself.
     const bool gzip = line->starts_with("\x1f\x8b");
     const bool named = name.ends_with(".ndjson") || name.ends_with(".jsonl") || name.ends_with(".gz");
-    const bool object = !gzip && !named && line->find('{') != std::string_view::npos &&
-                        fhir::JsonReader().read(*line, document).has_value();
+    const std::size_t first = line->find_first_not_of(" \t\r\xEF\xBB\xBF");
+    const std::size_t last = line->find_last_not_of(" \t\r");
+    const bool object = !gzip && !named && first != std::string_view::npos && (*line)[first] == '{' &&
+                        last > first && (*line)[last] == '}' && line->size() < kPeek;
     result = gzip || named || object ? stream(source, name, each, bad) : whole(source, name, each, bad);
   }
   done += source.bytes();
@@ -186,12 +193,15 @@ Result<void> ResourceInput::Impl::file(const std::string& name,
 }
 
 ResourceInput::ResourceInput(std::vector<std::string> files,
-                             std::shared_ptr<const terminology::Definitions> definitions)
+                             std::shared_ptr<const terminology::Definitions> definitions,
+                             const fhir::ReadLimits& line, const fhir::ReadLimits& file)
     : impl_(std::make_unique<Impl>()) {
+  impl_->line_limits = line;
+  impl_->file_limits = file;
   if (files.empty()) files.emplace_back("-");
-  for (const std::string& file : files) {
+  for (const std::string& name : files) {
     struct stat info{};
-    if (file == "-" || ::stat(file.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) {
+    if (name == "-" || ::stat(name.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) {
       impl_->total = 0;
       break;
     }

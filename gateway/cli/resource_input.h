@@ -9,6 +9,7 @@
 #include "base/issue.h"
 #include "base/result.h"
 #include "fhir/document.h"
+#include "fhir/json_reader.h"
 #include "fhir/xml_reader.h"
 #include "terminology/definitions.h"
 
@@ -26,8 +27,11 @@ struct InputResource {
 // tell.
 class ResourceInput {
  public:
-  // Definitions are needed for XML only; without them XML is refused.
-  ResourceInput(std::vector<std::string> files, std::shared_ptr<const terminology::Definitions> definitions);
+  // Definitions are needed for XML only; without them XML is refused. Limits: of a line of NDJSON, and of a
+  // file that is one document.
+  ResourceInput(std::vector<std::string> files, std::shared_ptr<const terminology::Definitions> definitions,
+                const fhir::ReadLimits& line = {.bytes = std::size_t{16} << 20},
+                const fhir::ReadLimits& file = {.bytes = std::size_t{256} << 20});
   ~ResourceInput();
   ResourceInput(const ResourceInput&) = delete;
   ResourceInput& operator=(const ResourceInput&) = delete;
@@ -47,6 +51,9 @@ class ResourceInput {
 
 // "file:line:column: error: text" on stderr.
 void printIssue(std::string_view file, const Issue& issue);
+
+// How many problems of data a command shows; behind them it only counts.
+inline constexpr std::uint64_t kProblemsShown = 20;
 
 // Minutes that this machine's time zone is east of UTC just now.
 std::int16_t localZoneMinutes();

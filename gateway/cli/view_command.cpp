@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "cli/limit_options.h"
 #include "cli/resource_input.h"
 #include "fhir/bundle.h"
 #include "fhir/names.h"
@@ -24,6 +25,14 @@ struct ViewOptions {
   std::vector<std::string> files, terminology, variables;
   std::string output = "csv";
   bool strict = false, national = false, plan = false, quiet = false;
+  LimitOptions limits;
+
+  views::RunOptions run() const {
+    views::RunOptions out;
+    out.rows = limits.evaluation.results;
+    out.repeat_depth = limits.repeat_depth;
+    return out;
+  }
 };
 
 views::RowFormat formatOf(std::string_view name) {
@@ -51,7 +60,7 @@ class ViewRun {
  public:
   ViewRun(const views::View& view, const fhirpath::Environment& environment, const ViewOptions& options,
           std::span<const fhirpath::NamedValue> variables)
-      : view_(view), options_(options), runner_(environment) {
+      : view_(view), options_(options), runner_(environment, options.run()) {
     runner_.setVariables(variables);
     writer_ = views::RowWriter::make(formatOf(options.output), view, out_.text);
   }
@@ -68,7 +77,12 @@ class ViewRun {
     progress_.clear();
     writer_->end();
     out_.flush(true);
-    if (!result) failWith(result.error());
+    if (!result) {
+      Error error = std::move(result).error();
+      if (const std::string advice = options_.limits.adviceFor(error.text); !advice.empty())
+        error.text += "\n  " + advice;
+      failWith(error);
+    }
   }
 
   int finish() const {
@@ -120,12 +134,10 @@ class ViewRun {
   }
 
   void problem(std::string_view file, const Issue& issue) {
-    constexpr std::uint64_t kShown = 20;
-    ++problems_;
-    if (problems_ > kShown) return;
+    if (++problems_ > kProblemsShown) return;
     progress_.clear();
-    printIssue(file, issue);
-    if (problems_ == kShown) std::fprintf(stderr, "(further problems are only counted)\n");
+    printIssue(file, options_.limits.advised(issue));
+    if (problems_ == kProblemsShown) std::fprintf(stderr, "(further problems are only counted)\n");
   }
 
   const views::View& view_;
@@ -144,6 +156,7 @@ void runView(const ViewOptions& options) {
   compile.definitions = definitions->get();
   compile.strict = options.strict;
   compile.national_functions = options.national;
+  compile.max_regex_memory = options.limits.evaluation.regex_memory;
   std::vector<std::string> texts;
   std::vector<fhirpath::Value> values;
   std::vector<fhirpath::NamedValue> variables;
@@ -174,7 +187,8 @@ void runView(const ViewOptions& options) {
   environment.terminology = terminology->get();
   environment.now = SystemClock().now();
   environment.zone_minutes = localZoneMinutes();
-  ResourceInput input(options.files, *definitions);
+  environment.limits = options.limits.evaluation;
+  ResourceInput input(options.files, *definitions, options.limits.line, options.limits.file);
   ViewRun run(**view, environment, options, variables);
   run.run(input);
   if (const int code = run.finish(); code != 0) exitWith(code);
@@ -199,6 +213,7 @@ void addViewCommand(CLI::App& root) {
   command->add_option("--set", options->variables, "NAME=TEXT: a variable that the view uses as %NAME");
   command->add_flag("--plan", options->plan, "Print how the view will run, and stop");
   command->add_flag("-q,--quiet", options->quiet, "No count at the end");
+  options->limits.addTo(*command, true);
   command->callback([options] { runView(*options); });
 }
 

@@ -58,6 +58,7 @@ struct CompileOptions {
   bool share_prefixes = true;
   // Passed to fhirpath::compile; false: plain tree walk, for comparison.
   bool optimise = true;
+  std::size_t max_regex_memory = 1U << 20;  // bytes of a compiled regular expression
   std::vector<fhirpath::VariableDeclaration>
       variables;            // %names given at run time, besides the view's constants
   std::string source_name;  // file name, for messages

@@ -138,6 +138,7 @@ class Compiler {
     o.resource_type = out_.definition.resource;
     o.strict = options_.strict;
     o.optimise = options_.optimise;
+    o.max_regex_memory = options_.max_regex_memory;
     o.national_functions = options_.national_functions;
     o.variables = options_.variables;
     o.constants = constants_;

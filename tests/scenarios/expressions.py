@@ -1,0 +1,73 @@
+"""`tributary view` and `tributary fhirpath` on files: limits, what one bad resource costs, what a terminal shows."""
+import json
+import pathlib
+import subprocess
+import tempfile
+
+VIEW = {"resourceType": "ViewDefinition", "name": "people", "status": "active", "resource": "Patient", "select": [
+    {"column": [{"name": "id", "path": "id"}, {"name": "given", "path": "name.given.join(' ')"}]}]}
+
+
+def resources():
+    """Three patients; between the first and the last one that is too much, and a line that is too deep."""
+    large = {"resourceType": "Patient", "id": "large", "name": [{"given": ["y" * 20] * 300} for _ in range(30)]}
+    deep = '{"resourceType":"Patient","id":"deep","x":' + "[" * 200 + "]" * 200 + "}"
+    return "\n".join([json.dumps({"resourceType": "Patient", "id": "a", "name": [{"given": ["x"]}]}), json.dumps(large), deep,
+                      json.dumps({"resourceType": "Patient", "id": "c"})]) + "\n"
+
+
+def limits(binary, checks):
+    """A limit is named with the option that raises it, and costs the resource that reached it, no other."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / "view.json").write_text(json.dumps(VIEW))
+        (folder / "people.ndjson").write_text(resources())
+
+        def run(*arguments, stdin=None):
+            done = subprocess.run([binary, *arguments], cwd=folder, input=stdin, capture_output=True, text=True, timeout=60)
+            return done.returncode, done.stdout, done.stderr
+
+        def view(*options):
+            return run("view", "view.json", "people.ndjson", "-q", *options)
+
+        rows = "id,given\na,x\nc,\n"
+        for options, advice in ((("--max-steps", "200"), "--max-steps (now 200)"), (("--max-results", "100"), "--max-results (now 100)"),
+                                (("--max-memory", "8K"), "--max-memory (now 8K)"), (("--max-document", "10k"), "--max-document (now 10K)")):
+            code, out, err = view(*options)
+            checks.equal((code, out), (1, rows), f"limits: rows with {options}")
+            checks.check("people.ndjson:2:1: error: " in err and advice in err, f"limits: {options}: {err}")
+            checks.check("people.ndjson:3:" in err and "--max-nesting (now 128)" in err, f"limits: the line that is too deep: {err}")
+        code, out, err = view("--max-nesting", "300")
+        checks.equal((code, out.splitlines()[0], len(out.splitlines())), (0, "id,given", 5), f"limits: higher ones: {err}")
+        code, out, err = run("view", "view.json", "-", "-q", "--max-steps", "200", stdin="{\"resourceType\":\"Patient\",]}\n" + resources())
+        checks.equal((code, out), (1, rows), f"limits: standard input whose first line is broken: {err}")
+
+        nested = dict(VIEW, resource="QuestionnaireResponse", select=[{"repeat": ["item"], "column": [{"name": "link", "path": "linkId"}]}])
+        (folder / "nested.json").write_text(json.dumps(nested))
+        item = {"linkId": "3"}
+        for link in ("2", "1"):
+            item = {"linkId": link, "item": [item]}
+        (folder / "answers.json").write_text(json.dumps({"resourceType": "QuestionnaireResponse", "status": "completed", "item": [item]}))
+        checks.equal(run("view", "nested.json", "answers.json", "-q", "--max-repeat", "4")[:2], (0, "link\n1\n2\n3\n"), "limits: repeat")
+        for options, advice in ((("--max-repeat", "2"), "--max-repeat (now 2)"), (("--max-results", "2"), "--max-results (now 2)")):
+            code, out, err = run("view", "nested.json", "answers.json", "-q", *options)
+            checks.check(code == 1 and out == "link\n" and advice in err, f"limits: {options}: {out} {err}")
+
+        for expression, options, advice in (
+                ("name.given.count()", ("--max-steps", "100"), "--max-steps (now 100)"),
+                ("name.given", ("--max-results", "100"), "--max-results (now 100)"),
+                ("name.given.join(',')", ("--max-memory", "8K"), "--max-memory (now 8K)"),
+                ("iif(id = 'large', id.matches('\\\\w{300}' & ''))", ("--max-regex-memory", "2K"), "--max-regex-memory (now 2K)"),
+                ("iif(id = 'large', id.matches('\\\\w{300}'))", ("--max-regex-memory", "2K"), "--max-regex-memory (now 2K)"),
+                ("iif(id = 'large', (((1 + id.length()) + 1) + 1) + 1)", ("--max-depth", "4"), "--max-depth (now 4)")):
+            code, out, err = run("fhirpath", expression, "people.ndjson", *options)
+            checks.check(code == 1 and "people.ndjson:2: expression:1:" in err and advice in err, f"limits: {expression} with {options}: {err}")
+            checks.check("people.ndjson:4" not in err, f"limits: {expression}: the next one is evaluated, too: {err}")
+        code, out, err = run("fhirpath", "'x'.toInteger() + id.single() | name.first().given.first().single().length() / 0 | (1|2).single()",
+                             "-", stdin='{"resourceType":"Patient","id":"a"}\n' * 50)
+        checks.equal((code, err.count("error:")), (1, 20), f"limits: problems are counted, not all shown: {err[-300:]}")
+        checks.check(err.endswith("50 resources with problems\n"), f"limits: the count of problems: {err[-300:]}")
+
+        for wrong in (("--max-memory", "12Q"), ("--max-memory", "1"), ("--max-steps", "0"), ("--max-nesting", "5000"), ("--max-document", "3G")):
+            code, out, err = view(*wrong)
+            checks.check(code == 2 and wrong[0] in err, f"limits: {wrong}: {code} {err}")
