@@ -185,7 +185,9 @@ Result<void> Gateway::addSource(const SourceConfig& source) {
   options.client.limits.body_bytes = std::uint64_t{256} << 20;
   const auto client = options.client;
   const auto types = options.types;
-  sources_.push_back(std::make_unique<ingest::SearchSource>(intake_, std::move(options), clock_, log));
+  auto made = std::make_unique<ingest::SearchSource>(intake_, std::move(options), clock_, log);
+  ingest::SearchSource* const search = made.get();
+  sources_.push_back(std::move(made));
   if (source.subscribe) {
     ingest::SubscriptionOptions subscription;
     subscription.source = source.name;
@@ -194,8 +196,7 @@ Result<void> Gateway::addSource(const SourceConfig& source) {
     subscription.notify_url = source.notify_url.empty() ? "http://" + config_.listen : source.notify_url;
     subscription.bearer_token = source.bearer_token;
     subscription.client = client;
-    ingest::Source* search = sources_.back().get();
-    keepers_.push_back(std::make_unique<ingest::SubscriptionKeeper>(intake_, subscription, clock_, log, [search] { search->wake(); }));
+    keepers_.push_back(std::make_unique<ingest::SubscriptionKeeper>(intake_, subscription, clock_, log, [search](std::string_view type) { search->wake(type); }));
   }
   return {};
 }

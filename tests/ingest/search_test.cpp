@@ -276,6 +276,48 @@ TEST_F(SearchTest, WindowsFollowEachOtherFromTheCursorWithOverlap) {
                           formatInstant(since + std::chrono::hours(48)) + " ");
 }
 
+TEST_F(SearchTest, AHintIsALookAtItsTypeAlone) {
+  std::mutex mutex;
+  std::map<std::string, int> asked;
+  std::atomic<bool> fresh{false};
+  server_.fault = [&](int n, const ServerRequest& request) -> std::optional<ServerResponse> {
+    const std::lock_guard lock(mutex);
+    const std::string type = request.path.substr(request.path.rfind('/') + 1);
+    ++asked[type];
+    const std::string entry = type == "Encounter" && fresh.exchange(false)
+                                  ? R"({"resource":{"resourceType":"Encounter","id":"e)" + std::to_string(n) + R"("},"search":{"mode":"match"}})" : "";
+    return fhirJson(R"({"resourceType":"Bundle","type":"searchset","entry":[)" + entry + "]}");
+  };
+  const auto times = [&](const std::string& type) {
+    const std::lock_guard lock(mutex);
+    return asked[type];
+  };
+  auto three = options();
+  three.types = {"Practitioner", "Patient", "Encounter"};
+  three.interval = std::chrono::hours(1);
+  SearchSource source(context_, three, clock_, noLog());
+  std::jthread thread([&](std::stop_token stop) { source.run(stop); });
+  const auto until = [&](auto done) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!done() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    return done();
+  };
+  ASSERT_TRUE(until([&] { return source.status().caught_up; }));
+  fresh = true;
+  source.wake("Encounter");
+  ASSERT_TRUE(until([&] { return times("Encounter") == 3; })) << "once for the hint, and again since there was something";
+  EXPECT_EQ(times("Patient"), 1);
+  ASSERT_TRUE(until([&] { return source.status().caught_up; })) << "the other types were caught up and still are";
+  source.wake("Encounter");
+  source.wake("Patient");
+  ASSERT_TRUE(until([&] { return times("Encounter") == 4 && times("Patient") == 2; }));
+  EXPECT_EQ(times("Practitioner"), 1);
+  source.wake("Basic");
+  ASSERT_TRUE(until([&] { return times("Practitioner") == 2 && times("Patient") == 3 && times("Encounter") == 5; })) << "of an unknown type: all";
+  source.wake();
+  ASSERT_TRUE(until([&] { return times("Practitioner") == 3 && times("Patient") == 4 && times("Encounter") == 6; }));
+}
+
 TEST_F(SearchTest, ARestartInTheMiddleOfAWindowReadsItAgainWithoutDoubles) {
   std::atomic<bool> broken{true};
   server_.fault = [&](int, const ServerRequest& request) -> std::optional<ServerResponse> {

@@ -32,7 +32,10 @@ class SubscriptionTest : public IngestTest {
     options.types = {"Patient"};
     options.notify_url = notify;
     options.check = Duration{20};
-    keeper_ = std::make_unique<SubscriptionKeeper>(context_, options, clock_, noLog(), [this] { ++woken_; });
+    keeper_ = std::make_unique<SubscriptionKeeper>(context_, options, clock_, noLog(), [this](std::string_view type) {
+      EXPECT_EQ(type, "Patient");
+      ++woken_;
+    });
   }
   ServerResponse epr(const ServerRequest& request) {
     ServerResponse response;

@@ -83,6 +83,33 @@ def hints_and_deletes(binary, checks):
         world.close()
 
 
+def hints_alone(binary, checks):
+    """With an hour between two polls, a change arrives by its subscription alone."""
+    world = World(binary, patients=30, source="search", source_extra="subscribe = true\n")
+    gateway = None
+    try:
+        world.config.write_text(world.config.read_text().replace('interval = "500ms"', 'interval = "1h"'))
+        base = world.sim["epr"]
+        gateway = world.start_gateway()
+        checks.check(wait_for(lambda: world.status()["drained"] and world.national()["accepted"] > 50, 60), "hints alone: the first load did not drain")
+        checks.check(wait_for(lambda: all(s["state"] == "active" for s in world.status()["subscriptions"])), "hints alone: not all subscriptions are active")
+        bundle = json.loads(get(base + "/Encounter?_count=50"))
+        encounter = next(e["resource"] for e in bundle["entry"] if e["resource"].get("status") == "finished")
+        accepted, deleted = world.national()["accepted"], world.national()["deleted"]
+        post(f"{base}/Encounter/{encounter['id']}", json.dumps(dict(encounter, length={"value": 77, "unit": "min", "system": "http://unitsofmeasure.org", "code": "min"})), method="PUT")
+        checks.check(wait_for(lambda: world.national()["accepted"] > accepted), "hints alone: the change did not arrive")
+        delete(f"{base}/Encounter/{encounter['id']}")
+        checks.check(wait_for(lambda: world.national()["deleted"] > deleted), "hints alone: the delete did not arrive")
+        checks.check(wait_for(lambda: world.status()["drained"]), "hints alone: it does not come to rest")
+        gateway.send_signal(signal.SIGTERM)
+        checks.equal(gateway.wait(20), 0, "hints alone: graceful stop")
+        gateway = None
+    finally:
+        if gateway:
+            gateway.kill()
+        world.close()
+
+
 def push_and_health(binary, checks):
     """Pushes over HTTP; health, readiness, metrics."""
     world = World(binary, patients=40, source="push")
@@ -292,7 +319,7 @@ def mappings_explained(binary, checks):
         world.close()
 
 
-SCENARIOS = [search_to_mesh, both_formats, forms, national_feedback, hints_and_deletes, push_and_health, bad_input, huge_input, national_faults, daily_window, month_end,
+SCENARIOS = [search_to_mesh, both_formats, forms, national_feedback, hints_and_deletes, hints_alone, push_and_health, bad_input, huge_input, national_faults, daily_window, month_end,
              month_kills, provider_rows, provider_rows_of_an_older_journal, provider_rows_after_kills, virtual_wards, commands_say_no,
              limits, mappings_explained, words_of_others, stops_while_hanging]
 

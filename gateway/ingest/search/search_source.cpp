@@ -71,30 +71,58 @@ SearchSource::SearchSource(IntakeContext context, SearchOptions options, const C
   options_.retry.max_age = Duration{0};
 }
 
+void SearchSource::wake(std::string_view type) {
+  {
+    const std::lock_guard lock(hints_mutex_);
+    if (std::ranges::find(options_.types, type) == options_.types.end()) look_at_all_ = true;
+    else hints_.emplace(type);
+  }
+  sleeper_.wake();
+}
+
+std::optional<std::set<std::string, std::less<>>> SearchSource::hints() {
+  const std::lock_guard lock(hints_mutex_);
+  auto types = std::exchange(hints_, {});
+  if (std::exchange(look_at_all_, false)) return std::nullopt;
+  return types;
+}
+
 void SearchSource::run(std::stop_token stop) {
+  using Steady = std::chrono::steady_clock;
+  std::vector<std::string> types = options_.types;  // of this look
+  bool all_seen = false;                            // the last look at all types found nothing new
+  Steady::time_point next_full = Steady::now();
   while (!stop.stop_requested()) {
     Result<bool> moved = false;
     // Again now and then: the server may have changed, and clocks drift.
     if (!learned_ || clock_.now() - learned_at_ > std::chrono::minutes(10)) {
       if (auto learned = learnServer(stop); !learned) moved = std::unexpected(learned.error());
     }
-    if (moved) moved = cycle(stop);
-    Duration pause = options_.interval, rest = std::min<Duration>(options_.interval, kRest);
+    const bool full = types.size() == options_.types.size();
+    if (moved) moved = cycle(types, stop);
+    Duration rest = std::min<Duration>(options_.interval, kRest);
+    bool again = false;  // the same types at once: there may be more
     if (moved) {
       failures_ = 0;
+      again = *moved;
+      if (full) {
+        all_seen = !*moved;
+        next_full = Steady::now() + (*moved ? rest : options_.interval);
+      }
       board_.update([&](SourceStatus& status) {
         status.healthy = true;
         status.last_error.clear();
-        status.caught_up = !*moved;
+        status.caught_up = !*moved && all_seen;
         status.last_progress = clock_.now();
         status.doing = "waiting";
-        status.next_attempt = clock_.now() + pause;
+        status.next_attempt = clock_.now() + std::chrono::ceil<Duration>(next_full - Steady::now());
       });
-      if (*moved) pause = rest;  // there may be more
     } else if (!stop.stop_requested()) {
       if (failures_++ == 0) first_failure_ = clock_.now();
-      pause = net::nextDelay(options_.retry, failures_, first_failure_, clock_.now(), retry_after_, net::systemRandom()).value_or(options_.interval);
-      rest = pause;  // whoever wakes us: the server asked for it, or is in trouble
+      // Whoever wakes us: the server asked for the pause, or is in trouble.
+      rest = net::nextDelay(options_.retry, failures_, first_failure_, clock_.now(), retry_after_, net::systemRandom()).value_or(options_.interval);
+      next_full = Steady::now() + rest;
+      all_seen = false;
       retry_after_.reset();
       intake_.clear();
       log_("warning", "source-failed", moved.error().text);
@@ -103,13 +131,23 @@ void SearchSource::run(std::stop_token stop) {
         status.caught_up = false;
         status.last_error = moved.error().text;
         status.doing = "waiting to try again";
-        status.next_attempt = clock_.now() + pause;
+        status.next_attempt = clock_.now() + rest;
       });
     }
-    const auto earliest = std::chrono::steady_clock::now() + rest;
-    if (!sleeper_.wait(stop, std::max<Duration>(pause, Duration{10}))) return;
-    for (auto left = earliest - std::chrono::steady_clock::now(); left > Duration{0}; left = earliest - std::chrono::steady_clock::now()) {
-      if (!sleeper_.wait(stop, std::chrono::ceil<Duration>(left))) return;
+    const auto earliest = Steady::now() + rest;
+    const auto until = [](Steady::time_point at) { return std::max<Duration>(std::chrono::ceil<Duration>(at - Steady::now()), Duration{0}); };
+    if (!sleeper_.wait(stop, std::max<Duration>(again ? std::min(rest, until(next_full)) : until(next_full), Duration{10}))) return;
+    while (Steady::now() < earliest) {
+      if (!sleeper_.wait(stop, until(earliest))) return;
+    }
+    auto wanted = hints();
+    if (wanted && again && !full) wanted->insert(types.begin(), types.end());
+    if (!wanted || wanted->empty() || Steady::now() >= next_full) {
+      types = options_.types;
+    } else {
+      types.clear();
+      // In their order: what others refer to comes first.
+      std::ranges::copy_if(options_.types, std::back_inserter(types), [&](const std::string& type) { return wanted->contains(type); });
     }
   }
 }
@@ -144,10 +182,10 @@ Result<void> SearchSource::learnServer(std::stop_token stop) {
   return {};
 }
 
-Result<bool> SearchSource::cycle(std::stop_token stop) {
+Result<bool> SearchSource::cycle(std::span<const std::string> types, std::stop_token stop) {
   bool any = false;
   std::optional<Error> first;
-  for (const std::string& type : options_.types) {
+  for (const std::string& type : types) {
     if (stop.stop_requested()) return any;
     auto moved = pollType(type, stop);
     any = any || (moved && *moved);

@@ -2,8 +2,10 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -34,13 +36,16 @@ struct SearchOptions {
 // by the overlap, and what comes twice is dropped by version and hash. Every page is journalled as it comes; the cursor
 // moves in the transaction that ends the window, so a crash or a failed page means that the window is read again. The
 // matches of a window are counted against Bundle.total where the server tells it; too few fail the window. Deletes come
-// from the type's _history where the server offers it.
+// from the type's _history where the server offers it. All types are looked at every `interval`; a hint (wake) is a look at
+// its type alone, in between.
 class SearchSource final : public Source {
  public:
   SearchSource(IntakeContext context, SearchOptions options, const Clock& clock, LogLine log);
 
   void run(std::stop_token stop) override;
-  void wake() override { sleeper_.wake(); }
+  void wake() override { wake({}); }
+  // Asks for a look at resources of this type alone; of one that is not polled here (or none) for a look at all. Any thread.
+  void wake(std::string_view type);
   SourceStatus status() const override { return board_.get(); }
 
  private:
@@ -56,7 +61,9 @@ class SearchSource final : public Source {
   };
 
   Result<void> learnServer(std::stop_token stop);
-  Result<bool> cycle(std::stop_token stop);                       // true: something new was stored
+  // The types of the hints since the last call; nullopt: one was about all.
+  std::optional<std::set<std::string, std::less<>>> hints();
+  Result<bool> cycle(std::span<const std::string> types, std::stop_token stop);  // true: something new was stored
   Result<bool> pollType(const std::string& type, std::stop_token stop);
   Result<WindowResult> readWindow(const std::string& type, const std::string& first_url, std::span<const store::CursorMove> cursors,
                                   bool count, std::stop_token stop);
@@ -69,6 +76,9 @@ class SearchSource final : public Source {
   LogLine log_;
   StatusBoard board_;
   Sleeper sleeper_;
+  std::mutex hints_mutex_;
+  std::set<std::string, std::less<>> hints_;  // types that a subscription has told of
+  bool look_at_all_ = false;
   net::HttpClient client_;
   Intake intake_;
   std::string page_;                     // text of the page that is staged

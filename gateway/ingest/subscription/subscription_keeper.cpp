@@ -25,7 +25,7 @@ std::string stateOf(const fhir::Document& document) {
 }  // namespace
 
 SubscriptionKeeper::SubscriptionKeeper(IntakeContext context, SubscriptionOptions options, const Clock& clock, LogLine log,
-                                       std::function<void()> wake)
+                                       std::function<void(std::string_view type)> wake)
     : context_(std::move(context)),
       options_(std::move(options)),
       clock_(clock),
@@ -191,7 +191,7 @@ net::ServerResponse SubscriptionKeeper::notified(const net::ServerRequest& reque
     status.last_notification = now;
     ++status.notifications;
   }
-  wake_();
+  wake_(type);
   return net::ServerResponse::text(200, "");
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ingest/intake.h"
@@ -32,12 +33,12 @@ struct SubscriptionStatus {
 };
 
 // Keeps one R4 rest-hook Subscription a type at the source (FHIR R4 Subscription, 2.46.1) and takes its notifications.
-// A notification is a hint: it is answered 2xx after it is durable, and then wakes the search, which remains the truth;
+// A notification is a hint: it is answered 2xx after it is durable, and then wakes the search for its type, which remains the truth;
 // a resource that comes with it (PUT hook/Type/id) goes through the journal at once. Subscriptions that are gone, off or
 // in error are made again. Each carries a secret of its own in a header, so that nobody else can wake us.
 class SubscriptionKeeper {
  public:
-  SubscriptionKeeper(IntakeContext context, SubscriptionOptions options, const Clock& clock, LogLine log, std::function<void()> wake);
+  SubscriptionKeeper(IntakeContext context, SubscriptionOptions options, const Clock& clock, LogLine log, std::function<void(std::string_view type)> wake);
 
   // POST and PUT notify/{source}/{type}[/{type}/{id}].
   void addRoutes(net::Router& router);
@@ -59,7 +60,7 @@ class SubscriptionKeeper {
   SubscriptionOptions options_;
   const Clock& clock_;
   LogLine log_;
-  std::function<void()> wake_;
+  std::function<void(std::string_view type)> wake_;
   net::HttpClient client_;
   Sleeper sleeper_;
   mutable std::mutex mutex_;
