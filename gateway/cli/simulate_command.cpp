@@ -35,14 +35,16 @@ void run(Options& options) {
   pthread_sigmask(SIG_BLOCK, &ends, nullptr);
 
   const SystemClock clock;
-  options.caseload.now = clock.now();
+  // By the date, not by the hour: whoever starts it again later in the day meets the same caseload, which holds nothing of the
+  // future. Asked once, so that a run over midnight stays on the day on which it began.
+  options.caseload.now = simulator::endOfLastDay(clock.now());
   if (!options.day.empty()) {
     const auto day = caseloadDay(options.day);
     if (!day) {
       std::fprintf(stderr, "error: --day is not a date such as 2026-01-31\n");
       exitWith(kExitUsage);
     }
-    options.caseload.now = std::min(*day, clock.now());
+    options.caseload.now = std::min(*day, options.caseload.now);
   }
   const simulator::Caseload caseload(options.caseload);
   simulator::EprServer epr({.address = options.address, .port = options.epr_port}, clock);
@@ -109,7 +111,7 @@ void addSimulateCommand(CLI::App& root) {
       ->check(CLI::Range(1, 1'000'000));
   command->add_option("--seed", options->caseload.seed, "The same seed and day give the same caseload")
       ->capture_default_str();
-  command->add_option("--day", options->day, "The day on which the caseload stands (default: today, now)");
+  command->add_option("--day", options->day, "The day at whose end the caseload stands (default, and the latest there is: yesterday)");
   command->add_option("--days", options->caseload.history_days, "Days of referrals before it")
       ->capture_default_str()
       ->check(CLI::Range(1, 3650));

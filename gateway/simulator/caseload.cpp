@@ -16,6 +16,11 @@ Instant endOfDay(int year, unsigned month, unsigned day) {
   return Instant{Duration{toUtc(daysFrom(year, month, day) * kDaySeconds + 86399) * 1000}};
 }
 
+Instant endOfLastDay(Instant now) {
+  const Day today = dayOf(toLocal(now.time_since_epoch().count() / 1000));
+  return Instant{Duration{toUtc(today * kDaySeconds - 1) * 1000}};
+}
+
 Caseload::Caseload(const CaseloadOptions& options) : impl_(std::make_unique<Impl>(options)) {}
 Caseload::~Caseload() = default;
 

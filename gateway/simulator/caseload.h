@@ -22,6 +22,8 @@ struct CaseloadOptions {
 
 // 23:59:59 of a civil day in London.
 Instant endOfDay(int year, unsigned month, unsigned day);
+// 23:59:59 in London of the last day that is over at `now`: the same all day long.
+Instant endOfLastDay(Instant now);
 
 // One recorded version of a resource. The views live until the sink returns.
 struct Change {

@@ -70,7 +70,7 @@ class Side:
 
 
 # The caseload stands on one day in both runs, also when midnight comes in between.
-TODAY = ("--day", datetime.date.today().isoformat())
+LAST_DAY = ("--day", (datetime.date.today() - datetime.timedelta(days=1)).isoformat())
 
 
 class Pulled(Side):
@@ -82,7 +82,7 @@ class Pulled(Side):
 
     def __init__(self, binary, parts):
         self.patients = max(40, parts)
-        super().__init__(World(binary, patients=self.patients, seed=3, simulator_args=TODAY, source="files+search",
+        super().__init__(World(binary, patients=self.patients, seed=3, simulator_args=LAST_DAY, source="files+search",
                                source_extra="subscribe = true\n", destination_extra="chunk_bytes = 3000\n"))
         lines = []
         for file in caseload(binary, self.world.folder / "synth", self.patients, 7, "ndjson"):
@@ -131,7 +131,7 @@ class Pulled(Side):
 
     def calm(self, binary):
         """The same input, the changes at the source made beforehand, without a single kill: (world, account, code)."""
-        world = World(binary, patients=self.patients, seed=3, simulator_args=TODAY, source="files+search")
+        world = World(binary, patients=self.patients, seed=3, simulator_args=LAST_DAY, source="files+search")
         for number, text in enumerate(self.parts):
             world.drop_file(f"part-{number:04}.ndjson", text)
         for changed in self.edits:

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "base/civil_time.h"
 #include "base/hash.h"
 #include "fhir/document.h"
 #include "fhir/json_reader.h"
@@ -31,6 +32,19 @@ ContentHash hashOf(const CaseloadOptions& o) {
 TEST(Caseload, SameSeedSameBytes) {
   EXPECT_EQ(hashOf(options(60)), hashOf(options(60)));
   EXPECT_NE(hashOf(options(60)), hashOf(options(60, 8)));
+}
+
+TEST(Caseload, TheLastDayIsTheSameAllDayLong) {
+  const auto at = [](const char* instant) { return endOfLastDay(*parseInstant(instant)); };
+  EXPECT_EQ(at("2026-02-01T00:00:00Z"), endOfDay(2026, 1, 31));
+  EXPECT_EQ(at("2026-02-01T12:34:56Z"), endOfDay(2026, 1, 31));
+  EXPECT_EQ(at("2026-02-01T23:59:59Z"), endOfDay(2026, 1, 31));
+  // By London's midnight, in summer and on the days of change.
+  EXPECT_EQ(at("2026-06-30T22:59:59Z"), endOfDay(2026, 6, 29));
+  EXPECT_EQ(at("2026-06-30T23:00:00Z"), endOfDay(2026, 6, 30));
+  EXPECT_EQ(at("2026-03-29T12:00:00Z"), endOfDay(2026, 3, 28));
+  EXPECT_EQ(at("2026-10-25T00:30:00Z"), endOfDay(2026, 10, 24));
+  EXPECT_EQ(at("2026-10-26T00:00:00Z"), endOfDay(2026, 10, 25));
 }
 
 TEST(Caseload, AnyPatientAloneIsTheSameAsInTheStream) {
