@@ -199,6 +199,7 @@ Verdict Conformance::checkSelf(const Profile& profile, const ProfileNode& node, 
   Verdict result = checkTypes(node, value);
   result = both(result, verdict(fitsStated(*profile.document, node, value)));
   if (!node.binding.empty() && result != kNo) result = both(result, checkBinding(node, value));
+  if (!node.targets.empty() && result != kNo) result = both(result, checkTarget(node, value));
   for (const ProfileInvariant& invariant : node.invariants) {
     if (result == kNo) return kNo;
     result = both(result, checkInvariant(invariant, value));
@@ -226,6 +227,26 @@ Verdict Conformance::checkTypes(const ProfileNode& node, const Value& value) {
     if (any != kYes) any = either(any, conforms(canonical, value));
   }
   return both(result, any);
+}
+
+// May a reference name what it names? By the type only, from what stands in the same document or else from
+// its text; a reference that tells no type may.
+Verdict Conformance::checkTarget(const ProfileNode& node, const Value& value) {
+  const terminology::Definitions& definitions = *machine_.types.definitions();
+  if (!value.isObject() || machine_.typeOf(value) != machine_.types.reference) return kYes;
+  const std::string_view reference = machine_.childText(value, names::kReference).value_or("");
+  const auto inside = machine_.resolveInside(value, reference);
+  const auto actual =
+      inside ? machine_.typeOf(*inside) : definitions.findType(machine_.targetType(value, reference));
+  if (!machine_.types.isResource(actual)) return kYes;
+  return verdict(std::ranges::any_of(node.targets, [&](std::string_view canonical) {
+    auto type = definitions.findType(canonical);
+    if (type == kNoType) {
+      const Profile* const wanted = profile(canonical);
+      if (wanted != nullptr) type = definitions.findType(wanted->type);
+    }
+    return type == kNoType || definitions.isA(actual, type);
+  }));
 }
 
 Verdict Conformance::checkBinding(const ProfileNode& node, const Value& value) {

@@ -9,7 +9,8 @@ namespace tributary::fhirpath {
 // Holds values against profiles (FHIR R4 5.1): type, cardinality, fixed values and patterns, required
 // bindings on the local terminology, slices by value, pattern, type or existence, the profiles of types, and
 // invariants. The definition of the type that a profile builds on counts as well, and those of the types of
-// its elements. What cannot be told here is kUnknown. Targets of references are not followed.
+// its elements. What cannot be told here is kUnknown. Of
+// what a reference names only the type counts.
 class Conformance {
  public:
   using Verdict = terminology::Verdict;
@@ -28,6 +29,7 @@ class Conformance {
   Verdict check(const Profile& profile, const ProfileNode& node, const Value& value);
   Verdict checkSelf(const Profile& profile, const ProfileNode& node, const Value& value);
   Verdict checkTypes(const ProfileNode& node, const Value& value);
+  Verdict checkTarget(const ProfileNode& node, const Value& value);
   Verdict checkBinding(const ProfileNode& node, const Value& value);
   Verdict checkInvariant(const ProfileInvariant& invariant, const Value& value);
   Verdict checkChild(const Profile& profile, const ProfileNode& child, const Value& parent);

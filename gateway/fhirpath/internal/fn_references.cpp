@@ -113,73 +113,65 @@ NodeIndex inBundle(const fhir::Document& document, NodeIndex bundle, NodeIndex f
 
 }  // namespace
 
+std::optional<Value> Evaluator::Impl::resolveInside(const Value& from, std::string_view reference) {
+  if (!from.isNode() || reference.empty()) return std::nullopt;
+  const fhir::Document& document = from.document();
+  const Enclosing around = enclosing(document, from.anyIndex());
+  NodeIndex found = kNoNode;
+  const bool contained = reference.front() == '#';
+  for (std::size_t i = around.count; i-- > 0 && found == kNoNode;) {
+    if (contained) {
+      found = reference.size() > 1 ? containedById(document, around.resources[i], reference.substr(1))
+                                   : around.resources[i > 0 ? i - 1 : i];  // "#": what contains this one
+    } else if (document.member(around.resources[i], names::kEntry) != kNoNode) {
+      NodeIndex entry = kNoNode;
+      for (std::size_t k = i + 1; k < around.count && entry == kNoNode; ++k) entry = around.entries[k];
+      found = inBundle(document, around.resources[i], entry, reference, steps);
+    }
+  }
+  if (found == kNoNode) return std::nullopt;
+  return resourceNode(document, found);
+}
+
+std::string_view Evaluator::Impl::targetType(const Value& from, std::string_view reference) const {
+  const std::string_view type = reference.starts_with("urn:") || reference.starts_with('#')
+                                    ? std::string_view{}
+                                    : split(reference).type;
+  return type.empty() ? childText(from, names::kType).value_or("") : type;
+}
+
 bool Evaluator::Impl::callReferences(const Expr& e, const Frame& /*frame*/, Span input, Collection& out) {
   using enum FunctionId;
   for (const Value& v : input) {
     if (!step(e)) return false;
     if (e.function == kGetResourceKey) {
-      if (!v.isObject()) continue;
       if (const auto id = childText(v, names::kId)) out.push(Value::string(*id));
       continue;
     }
-    std::string_view reference;
-    if (v.isObject()) {
-      reference = childText(v, names::kReference).value_or("");
-    } else {
-      reference = v.view();
-    }
+    const std::string_view reference = v.isObject() ? childText(v, names::kReference).value_or("") : v.view();
+    if (reference.empty()) continue;
     if (e.function == kGetReferenceKey) {
-      if (reference.empty()) continue;
-      const auto [type, id] = split(reference);
       if (!e.type.name.empty()) {
         const std::string_view wanted = e.type.fhir != terminology::kNoType
                                             ? types.definitions()->typeName(e.type.fhir)
                                             : std::string_view(e.type.name);
-        const bool known = !type.empty() && !reference.starts_with("urn:") && reference.front() != '#';
-        const std::string_view actual = known ? type : childText(v, names::kType).value_or("");
-        if (actual != wanted) continue;
+        if (targetType(v, reference) != wanted) continue;
       }
-      out.push(Value::string(reference.starts_with("urn:") ? reference : id));
+      out.push(Value::string(reference.starts_with("urn:") ? reference : split(reference).id));
       continue;
     }
-    if (reference.empty()) continue;
     if (visits != nullptr) [[unlikely]]
       atom(v, false);
-    if (v.isNode()) {
-      const fhir::Document& document = v.document();
-      const Enclosing around = enclosing(document, v.anyIndex());
-      NodeIndex found = kNoNode;
-      if (reference.front() == '#') {
-        const std::string_view id = reference.substr(1);
-        for (std::size_t i = around.count; i-- > 0 && found == kNoNode;) {
-          if (id.empty()) {  // "#" alone: the resource that contains this one
-            found = around.resources[i > 0 && around.count > 1 ? i - 1 : i];
-          } else {
-            found = containedById(document, around.resources[i], id);
-          }
-        }
-        if (found != kNoNode) out.push(resourceNode(document, found));
-        continue;
-      }
-      for (std::size_t i = around.count; i-- > 0 && found == kNoNode;) {
-        if (document.member(around.resources[i], names::kEntry) == kNoNode) continue;
-        NodeIndex entry = kNoNode;
-        for (std::size_t k = i + 1; k < around.count && entry == kNoNode; ++k) entry = around.entries[k];
-        found = inBundle(document, around.resources[i], entry, reference, steps);
-      }
-      if (found != kNoNode) {
-        out.push(resourceNode(document, found));
-        continue;
+    auto target = resolveInside(v, reference);
+    // What is contained is nowhere else.
+    if (!target && environment.resolver != nullptr && !(v.isNode() && reference.front() == '#')) {
+      target = environment.resolver->resolve(reference, v);
+      if (target && target->isNode() && target->type() == terminology::kNoType &&
+          target->nodeIndex() != kNoNode) {
+        target = resourceNode(target->document(), target->nodeIndex());
       }
     }
-    if (environment.resolver != nullptr) {
-      if (auto outside = environment.resolver->resolve(reference, v)) {
-        if (outside->isNode() && outside->type() == terminology::kNoType && outside->nodeIndex() != kNoNode) {
-          outside = resourceNode(outside->document(), outside->nodeIndex());
-        }
-        out.push(*outside);
-      }
-    }
+    if (target) out.push(*target);
   }
   return true;
 }

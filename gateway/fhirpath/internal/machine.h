@@ -96,6 +96,10 @@ class Evaluator::Impl {
   std::optional<std::string_view> childText(const Value& v, fhir::NameId name) const;
   terminology::TypeId typeOf(const Value& v) const;
   bool isType(const Value& v, const TypeSpecifier& type, bool exact_primitive) const;
+  // What a reference names in the same Bundle, or among what is contained.
+  std::optional<Value> resolveInside(const Value& from, std::string_view reference);
+  // The type that the text of a reference names ("Patient" of "Patient/1"), or else its `type`; may be empty.
+  std::string_view targetType(const Value& from, std::string_view reference) const;
   // The codings of a code, Coding, Quantity or CodeableConcept.
   std::vector<terminology::Coding> codingsOf(const Value& v);
 

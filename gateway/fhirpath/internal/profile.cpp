@@ -107,6 +107,8 @@ class ProfileReader {
       node.types.emplace_back(text(document_, type, "code"));
       eachItem(document_, type, "profile",
                [&](NodeIndex p) { node.type_profiles.emplace_back(document_.scalar(p)); });
+      eachItem(document_, type, "targetProfile",
+               [&](NodeIndex p) { node.targets.emplace_back(document_.scalar(p)); });
     });
     if (const std::string_view content = text(document_, element, "contentReference");
         content.starts_with('#')) {

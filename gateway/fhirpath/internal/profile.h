@@ -46,6 +46,7 @@ struct ProfileNode {
       content;  // contentReference without its "#": the rules of another element count, "Questionnaire.item"
   std::vector<std::string> types;          // codes; empty: not narrowed
   std::vector<std::string> type_profiles;  // one of these; canonical URLs
+  std::vector<std::string> targets;        // what a Reference may name: canonical URLs of types and profiles
   std::vector<ProfileInvariant> invariants;
   ProfileSlicing slicing;
   std::vector<std::unique_ptr<ProfileNode>> children;
