@@ -10,6 +10,7 @@
 
 #include "cli/fhirpath_prompt.h"
 #include "cli/fhirpath_session.h"
+#include "cli/progress_line.h"
 #include "cli/resource_input.h"
 #include "fhir/resource.h"
 
@@ -30,7 +31,11 @@ void evaluateFiles(FhirpathSession& session,
                    const std::shared_ptr<const terminology::Definitions>& definitions) {
   const FhirpathOptions& options = session.options();
   ResourceInput input(options.files, definitions, options.limits.line, options.limits.file);
-  ProgressLine progress;
+  const bool terminal = stdoutIsTerminal();
+  ProgressLine progress(!options.trace);
+  session.setBeforeText([&](bool to_stdout) {
+    if (!to_stdout || terminal) progress.clear();
+  });
   std::uint64_t resources = 0, problems = 0;
   bool broken = false;
   const auto countProblem = [&] {
@@ -52,7 +57,7 @@ void evaluateFiles(FhirpathSession& session,
                    std::string(fhir::resourceId(*resource.document)) + '\t';
         }
         if (!session.evaluate(*program, root, where, prefix, problems < kProblemsShown)) countProblem();
-        progress.tick(input, ++resources);
+        progress.tick(input, ++resources, problems);
         return true;
       },
       [&](std::string_view file, const Issue& issue) {
@@ -61,6 +66,7 @@ void evaluateFiles(FhirpathSession& session,
         countProblem();
       });
   progress.clear();
+  session.setBeforeText({});
   if (broken) exitWith(kExitUsage);
   if (!result) {
     Error error = std::move(result).error();

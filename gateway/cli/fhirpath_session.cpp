@@ -114,7 +114,7 @@ const fhirpath::Program* FhirpathSession::compile(const std::string& expression,
   options.max_regex_memory = options_.limits.evaluation.regex_memory;
   auto program = fhirpath::compile(expression, options);
   if (!program) {  // said again each time that it is asked for
-    std::fprintf(stderr, "%s\n", program.error().render().c_str());
+    print(program.error().render() + '\n');
     return nullptr;
   }
   Compiled& compiled = programs_[std::move(key)];
@@ -122,9 +122,15 @@ const fhirpath::Program* FhirpathSession::compile(const std::string& expression,
   for (const fhirpath::Diagnostic& warning : compiled.program->warnings()) {
     std::string text = warning.render();
     if (const auto at = text.find("semantic error"); at != std::string::npos) text.replace(at, 14, "warning");
-    std::fprintf(stderr, "%s\n", text.c_str());
+    print(text + '\n');
   }
   return compiled.program.get();
+}
+
+void FhirpathSession::print(const std::string& text, bool to_stdout) const {
+  if (text.empty()) return;
+  if (before_text_) before_text_(to_stdout);
+  std::fwrite(text.data(), 1, text.size(), to_stdout ? stdout : stderr);
 }
 
 bool FhirpathSession::evaluate(const fhirpath::Program& program, const Value& focus, std::string_view where,
@@ -142,7 +148,7 @@ bool FhirpathSession::evaluate(const fhirpath::Program& program, const Value& fo
     if (const std::string advice = options_.limits.adviceFor(diagnostic.message);
         diagnostic.limit && !advice.empty())
       text += "\n  " + advice;
-    std::fprintf(stderr, "%.*s: %s\n", static_cast<int>(where.size()), where.data(), text.c_str());
+    print(std::string(where) + ": " + text + '\n');
     return false;
   }
   std::string out;
@@ -152,7 +158,7 @@ bool FhirpathSession::evaluate(const fhirpath::Program& program, const Value& fo
     out += valueText(value);
     out += '\n';
   }
-  std::fwrite(out.data(), 1, out.size(), stdout);
+  print(out, true);
   return true;
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -36,6 +37,9 @@ class FhirpathSession {
   const terminology::Definitions& definitions() const { return *definitions_; }
   fhirpath::Evaluator& evaluator() { return evaluator_; }
 
+  // Called before anything is printed, with true for stdout.
+  void setBeforeText(std::function<void(bool to_stdout)> call) { before_text_ = std::move(call); }
+
   // nullptr after the diagnostic has been printed. Kept for each expression and type; warnings are printed
   // once.
   const fhirpath::Program* compile(const std::string& expression, std::string_view type);
@@ -46,6 +50,8 @@ class FhirpathSession {
 
  private:
   class Tracer;
+  void print(const std::string& text, bool to_stdout = false) const;
+
   struct Compiled {
     std::shared_ptr<const fhirpath::Program> program;
   };
@@ -56,6 +62,7 @@ class FhirpathSession {
   fhirpath::Evaluator evaluator_;
   std::map<std::pair<std::string, std::string>, Compiled, std::less<>> programs_;
   std::unique_ptr<Tracer> tracer_;
+  std::function<void(bool)> before_text_;
 };
 
 // One value for people: the text of a primitive, the JSON of anything else.

@@ -1,41 +1,15 @@
 #include "cli/progress.h"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <vector>
 
+#include "cli/terminal.h"
+
 namespace tributary::cli {
-namespace {
-
-std::string grouped(std::uint64_t n) {  // 1234567 → 1,234,567
-  std::string text = std::to_string(n);
-  for (std::ptrdiff_t at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3) text.insert(static_cast<std::size_t>(at), 1, ',');
-  return text;
-}
-
-// The first `width` characters. A line that wraps would make the next drawing begin too low.
-std::string cut(const std::string& line, std::size_t width) {
-  std::size_t at = 0;
-  for (std::size_t seen = 0; at < line.size(); ++at) {
-    const bool begins = (static_cast<unsigned char>(line[at]) & 0xC0) != 0x80;
-    if (begins && seen++ == width) break;
-  }
-  return line.substr(0, at);
-}
-
-winsize terminalSize() {
-  winsize size{};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) size.ws_col = 80, size.ws_row = 24;
-  return size;
-}
-
-}  // namespace
-
 // At most a twentieth of the time goes into counting.
 void Progress::count(Instant now) {
   if (now < next_count_) return;
@@ -101,7 +75,7 @@ void Progress::draw(bool last) {
     return;
   }
   count(now);
-  const winsize size = terminalSize();
+  const TerminalSize size = terminalSize();
   std::vector<std::string> lines;
   lines.push_back(fmt::format("{}  ·  {}", s.collection_title.empty() ? s.collection : s.collection_title, s.collection));
   for (const auto& source : s.sources) {
@@ -117,9 +91,9 @@ void Progress::draw(bool last) {
   }
   lines.push_back(fmt::format("  {} resources a second, {} submissions, store {} MB", grouped(static_cast<std::uint64_t>(rate_)),
                               grouped(submissions), s.store.file_bytes / 1'000'000));
-  addAccount(lines, size.ws_col, size.ws_row);
+  addAccount(lines, size.columns, size.rows);
   if (lines_ > 0) std::fprintf(stderr, "\x1b[%dA", lines_);
-  for (const std::string& line : lines) std::fprintf(stderr, "\x1b[2K%s\n", cut(line, size.ws_col - 1U).c_str());
+  for (const std::string& line : lines) std::fprintf(stderr, "\x1b[2K%s\n", cut(line, size.columns - 1).c_str());
   std::fputs("\x1b[J", stderr);  // what was longer the last time
   lines_ = static_cast<int>(lines.size());
 }

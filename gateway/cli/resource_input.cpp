@@ -6,13 +6,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
 
-#include "cli/command.h"
 #include "fhir/json_reader.h"
 #include "fhir/ndjson_reader.h"
 #include "terminology/element_shapes.h"
@@ -21,10 +19,6 @@ namespace tributary::cli {
 namespace {
 
 constexpr std::size_t kPeek = std::size_t{1} << 20;  // bytes that decide the form
-
-std::int64_t nowNs() {
-  return std::chrono::steady_clock::now().time_since_epoch().count();
-}
 
 // A file descriptor whose first bytes can be looked at before they are read.
 class Source {
@@ -245,38 +239,6 @@ std::int16_t localZoneMinutes() {
   std::tm local{};
   ::localtime_r(&now, &local);
   return static_cast<std::int16_t>(local.tm_gmtoff / 60);
-}
-
-ProgressLine::ProgressLine() : terminal_(stderrIsTerminal()), start_ns_(nowNs()), last_ns_(start_ns_) {}
-
-void ProgressLine::tick(const ResourceInput& input, std::uint64_t resources) {
-  constexpr std::int64_t kEvery = 250'000'000;
-  if (!terminal_ || (++calls_ & 255U) != 0) return;
-  const std::int64_t now = nowNs();
-  if (now - last_ns_ < kEvery) return;
-  last_ns_ = now;
-  draw(input, resources);
-}
-
-void ProgressLine::draw(const ResourceInput& input, std::uint64_t resources) {
-  const double seconds = static_cast<double>(last_ns_ - start_ns_) / 1e9;
-  const double megabytes = static_cast<double>(input.bytes()) / 1e6;
-  std::fprintf(stderr, "\r\x1b[K%llu resources, %.0f MB", static_cast<unsigned long long>(resources),
-               megabytes);
-  if (input.totalBytes() > 0) {
-    const double part =
-        std::min(1.0, static_cast<double>(input.bytes()) / static_cast<double>(input.totalBytes()));
-    std::fprintf(stderr, " of %.0f (%.0f %%)", static_cast<double>(input.totalBytes()) / 1e6, part * 100);
-    if (part > 0.02) std::fprintf(stderr, ", %.0f s left", seconds / part * (1 - part));
-  }
-  std::fprintf(stderr, ", %.0f a second", static_cast<double>(resources) / std::max(seconds, 0.001));
-  std::fflush(stderr);
-  drawn_ = true;
-}
-
-void ProgressLine::clear() {
-  if (drawn_) std::fprintf(stderr, "\r\x1b[K");
-  drawn_ = false;
 }
 
 }  // namespace tributary::cli

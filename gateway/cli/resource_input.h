@@ -58,21 +58,4 @@ inline constexpr std::uint64_t kProblemsShown = 20;
 // Minutes that this machine's time zone is east of UTC just now.
 std::int16_t localZoneMinutes();
 
-// A line on stderr, drawn again now and then, when stderr is a terminal. Says nothing otherwise.
-class ProgressLine {
- public:
-  ProgressLine();
-  // Cheap: looks at the clock every 256th call.
-  void tick(const ResourceInput& input, std::uint64_t resources);
-  void clear();
-
- private:
-  void draw(const ResourceInput& input, std::uint64_t resources);
-
-  bool terminal_;
-  bool drawn_ = false;
-  unsigned calls_ = 0;
-  std::int64_t start_ns_, last_ns_;
-};
-
 }  // namespace tributary::cli

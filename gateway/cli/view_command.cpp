@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "cli/command.h"
 #include "cli/limit_options.h"
+#include "cli/progress_line.h"
 #include "cli/resource_input.h"
 #include "fhir/bundle.h"
 #include "fhir/names.h"
@@ -45,15 +47,19 @@ class Output {
  public:
   std::string text;
 
-  void flush(bool all) {
+  void flush(bool all, ProgressLine& progress) {
     constexpr std::size_t kEnough = std::size_t{1} << 16;
     if (text.size() < kEnough && !all) return;
+    if (terminal_ && !text.empty()) progress.clear();
     if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() ||
         (all && std::fflush(stdout) != 0)) {
       failWith(fail(ErrorCode::kUnavailable, "standard output takes no more").error());
     }
     text.clear();
   }
+
+ private:
+  bool terminal_ = stdoutIsTerminal();
 };
 
 class ViewRun {
@@ -69,14 +75,13 @@ class ViewRun {
     writer_->begin();
     auto result = input.run(
         [&](const InputResource& resource) {
-          take(resource);
-          progress_.tick(input, resources_);
+          take(input, resource);
           return true;
         },
         [&](std::string_view file, const Issue& issue) { problem(file, issue); });
     progress_.clear();
     writer_->end();
-    out_.flush(true);
+    out_.flush(true, progress_);
     if (!result) {
       Error error = std::move(result).error();
       if (const std::string advice = options_.limits.adviceFor(error.text); !advice.empty())
@@ -101,22 +106,22 @@ class ViewRun {
   }
 
  private:
-  void take(const InputResource& resource) {
+  void take(const ResourceInput& input, const InputResource& resource) {
     const fhirpath::Value root = runner_.evaluator().root(*resource.document);
     // A Bundle stands for the resources in it, unless the view is about Bundles.
     const fhir::Bundle bundle(*resource.document);
     if (bundle.valid() && view_.resource() != "Bundle") {
       for (const fhir::BundleEntry& entry : bundle) {
         if (entry.resource != fhir::kNoNode) {
-          one(resource, fhirpath::Value::node(*resource.document, entry.resource, terminology::kNoType));
+          one(input, resource, fhirpath::Value::node(*resource.document, entry.resource, terminology::kNoType));
         }
       }
       return;
     }
-    one(resource, root);
+    one(input, resource, root);
   }
 
-  void one(const InputResource& from, const fhirpath::Value& value) {
+  void one(const ResourceInput& input, const InputResource& from, const fhirpath::Value& value) {
     ++resources_;
     writer_->mark();
     auto outcome = runner_.run(view_, value, *writer_);
@@ -130,7 +135,8 @@ class ViewRun {
       other_types_ += outcome->other_type ? 1 : 0;
       filtered_ += outcome->filtered_by != views::Outcome::kNone ? 1 : 0;
     }
-    out_.flush(false);
+    out_.flush(false, progress_);
+    progress_.tick(input, resources_, problems_);
   }
 
   void problem(std::string_view file, const Issue& issue) {

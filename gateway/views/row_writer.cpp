@@ -194,6 +194,7 @@ class TableWriter final : public RowWriter {
     }
     ++rows_;
     if (flushed_) {
+      widen(texts);
       line(texts);
       return true;
     }
@@ -203,18 +204,13 @@ class TableWriter final : public RowWriter {
   }
 
  private:
-  static constexpr std::size_t kHeld = 200;   // rows that decide the widths
+  static constexpr std::size_t kHeld = 200;   // rows that the first widths are measured by
   static constexpr std::size_t kWidest = 40;  // characters of a cell
 
   void flush() {
     if (flushed_) return;
     for (const Column& column : view_.columns()) widths_.push_back(width(column.name));
-    for (const auto& texts : held_) {
-      for (std::size_t i = 0; i < texts.size(); ++i) {
-        widths_[i] = std::min(std::max(widths_[i], width(texts[i])),
-                              std::max(kWidest, width(view_.columns()[i].name)));
-      }
-    }
+    for (const auto& texts : held_) widen(texts);
     std::vector<std::string> names, rules;
     for (std::size_t i = 0; i < widths_.size(); ++i) {
       names.push_back(view_.columns()[i].name);
@@ -229,6 +225,12 @@ class TableWriter final : public RowWriter {
     if (mark_.held >= held_.size()) mark_.size = out_.size();
     held_.clear();
     flushed_ = true;
+  }
+
+  // A later row may need more room than the first ones did: from there on the column is wider.
+  void widen(const std::vector<std::string>& texts) {
+    for (std::size_t i = 0; i < texts.size(); ++i)
+      widths_[i] = std::max(widths_[i], std::min(width(texts[i]), kWidest));
   }
 
   void line(const std::vector<std::string>& texts) {

@@ -1,8 +1,12 @@
 """`tributary view` and `tributary fhirpath` on files: limits, what one bad resource costs, what a terminal shows."""
 import json
+import os
 import pathlib
+import pty
 import subprocess
 import tempfile
+import threading
+import time
 
 VIEW = {"resourceType": "ViewDefinition", "name": "people", "status": "active", "resource": "Patient", "select": [
     {"column": [{"name": "id", "path": "id"}, {"name": "given", "path": "name.given.join(' ')"}]}]}
@@ -71,3 +75,59 @@ def limits(binary, checks):
         for wrong in (("--max-memory", "12Q"), ("--max-memory", "1"), ("--max-steps", "0"), ("--max-nesting", "5000"), ("--max-document", "3G")):
             code, out, err = view(*wrong)
             checks.check(code == 2 and wrong[0] in err, f"limits: {wrong}: {code} {err}")
+
+
+def on_terminal(command, folder, wanted, seconds=60):
+    """Runs it with a pseudo terminal as stdout and stderr and feeds it patients, every fifth with a line behind it that is no JSON, until
+    the terminal has shown `wanted`. The text shown, and how many patients there were."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=slave, stderr=slave, env={**os.environ, "TERM": "xterm"})
+    os.close(slave)
+    shown = bytearray()
+
+    def read():
+        while True:
+            try:
+                part = os.read(master, 65536)
+            except OSError:  # Linux: the other end has closed
+                return
+            if not part:
+                return
+            shown.extend(part)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    fed, end = 0, time.time() + seconds
+    while wanted not in shown and time.time() < end:
+        for _ in range(200):
+            process.stdin.write(b'{"resourceType":"Patient","id":"p%d"}\n' % fed + (b"not JSON\n" if fed % 5 == 0 else b""))
+            fed += 1
+        process.stdin.flush()
+        time.sleep(0.01)
+    process.stdin.close()
+    code = process.wait(seconds)
+    reader.join(seconds)
+    os.close(master)
+    return code, shown.decode(), fed
+
+
+def progress(binary, checks):
+    """A long input has a line of progress on a terminal, which never stands among the rows; a pipe sees none of it."""
+    erase = "\r\x1b[K"
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / "view.json").write_text(json.dumps(VIEW))
+        for command in (["view", "view.json", "-", "-q"], ["view", "view.json", "-", "-q", "-o", "table"], ["fhirpath", "id", "-"]):
+            code, text, fed = on_terminal([binary, *command], folder, b" a second")
+            what = "progress: " + " ".join(command)
+            checks.check(code == 1 and " MB, " in text and " resources, " in text and " with problems, " in text,
+                         f"{what}: exit {code}, shown {text[-300:]!r}")
+            lines = [line.split(erase)[-1].rstrip("\r").rstrip() for line in text.split("\n")]
+            rows = [line.rstrip(",") for line in lines if line.startswith("p") and line.rstrip(",")[1:].isdigit()]
+            wanted = [f"p{i}" for i in range(fed)]
+            odd = next((pair for pair in zip(rows, wanted) if pair[0] != pair[1]), None)
+            checks.check(odd is None and len(rows) == fed, f"{what}: {len(rows)} rows as lines by themselves, not {fed}; first difference {odd}")
+            checks.check(all(line.count(" a second") == 0 for line in lines), f"{what}: progress is left on the screen")
+        lines = "\n".join('{"resourceType":"Patient","id":"p%d"}' % i for i in range(1000))
+        done = subprocess.run([binary, "view", "view.json", "-"], cwd=folder, input=lines, capture_output=True, text=True, timeout=60)
+        checks.equal(done.stderr, "1000 rows of 1000 resources\n", "progress: on a pipe")

@@ -295,6 +295,24 @@ TEST(TableWriter, RollsBackAcrossTheRowsThatDecideTheWidths) {
   EXPECT_EQ(std::ranges::count(out, 'x'), 199);
 }
 
+TEST(TableWriter, CutsNothingThatIsOnlyLongerThanTheFirstRows) {
+  const auto v = compile(R"({"resource":"Patient","select":[{"column":[{"name":"i","path":"id"}]}]})", {});
+  ASSERT_TRUE(v);
+  std::string out;
+  auto writer = RowWriter::make(RowFormat::kTable, **v, out);
+  Cell cell;
+  cell.kind = CellKind::kString;
+  writer->begin();
+  for (int i = 0; i < 250; ++i) {
+    const std::string text = i < 240 ? "x" : std::string(static_cast<std::size_t>(i - 200), 'y');
+    cell.text = text;
+    writer->row({&cell, 1});
+  }
+  writer->end();
+  EXPECT_THAT(out, HasSubstr('\n' + std::string(40, 'y') + '\n'));
+  EXPECT_THAT(out, HasSubstr('\n' + std::string(39, 'y') + "…\n"));
+}
+
 TEST_F(Views, ProblemsNameFileLineAndColumn) {
   options_.source_name = "view.json";
   const auto result = compile(
