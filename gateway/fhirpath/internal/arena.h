@@ -10,6 +10,17 @@
 
 #include "fhirpath/value.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define TRIBUTARY_POISON 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TRIBUTARY_POISON 1
+#endif
+#endif
+#ifdef TRIBUTARY_POISON
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace tributary::fhirpath {
 
 // Bump memory for one evaluation. Blocks are kept for the next one. Beyond the limit it gives nullptr and
@@ -28,6 +39,7 @@ class Arena {
       void* const result = next_;
       next_ += size;
       left_ -= size;
+      lend(result, size);
       return result;
     }
     return allocateSlow(size);
@@ -37,6 +49,7 @@ class Arena {
     old_size = (old_size + 7) & ~std::size_t{7};
     new_size = (new_size + 7) & ~std::size_t{7};
     if (static_cast<const char*>(start) + old_size != next_ || new_size - old_size > left_) return false;
+    lend(next_, new_size - old_size);
     next_ += new_size - old_size;
     left_ -= new_size - old_size;
     return true;
@@ -45,9 +58,15 @@ class Arena {
   Mark mark() const { return {block_, used()}; }
   void rewind(const Mark& mark) {
     if (blocks_.empty()) return;
+    [[maybe_unused]] const std::size_t last = block_;
     block_ = mark.block;
     next_ = blocks_[block_].memory.get() + mark.used;
     left_ = blocks_[block_].size - mark.used;
+#ifdef TRIBUTARY_POISON
+    ASAN_POISON_MEMORY_REGION(next_, left_);
+    for (std::size_t i = block_ + 1; i <= last; ++i)
+      ASAN_POISON_MEMORY_REGION(blocks_[i].memory.get(), blocks_[i].size);
+#endif
   }
   void reset() {
     exhausted_ = false;
@@ -74,6 +93,12 @@ class Arena {
     return blocks_.empty() ? 0 : static_cast<std::size_t>(next_ - blocks_[block_].memory.get());
   }
   void* allocateSlow(std::size_t size);
+  // The address sanitizer sees it when memory is used that was given back.
+  static void lend([[maybe_unused]] const void* start, [[maybe_unused]] std::size_t size) {
+#ifdef TRIBUTARY_POISON
+    ASAN_UNPOISON_MEMORY_REGION(start, size);
+#endif
+  }
   void shrink();
 
   // One large evaluation must not hold its memory for ever.

@@ -45,11 +45,13 @@ bool Evaluator::Impl::callExistence(const Expr& e, const Frame& frame, Span inpu
       const ConditionScope condition(*this);
       Frame inner = frame;
       for (std::size_t i = 0; i < input.size(); ++i) {
-        const ArenaScope scope(arena);
         inner.self = input.subspan(i, 1);
         inner.index = static_cast<std::int64_t>(i);
         std::optional<bool> truth_value;
-        if (!evalTruth(*e.children[0], inner, truth_value)) return false;
+        {  // the result must not stand in what is given back here
+          const ArenaScope scope(arena);
+          if (!evalTruth(*e.children[0], inner, truth_value)) return false;
+        }
         if ((truth_value == true) != all) {
           push(!all);
           return true;
