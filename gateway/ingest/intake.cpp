@@ -5,6 +5,9 @@
 #include <unordered_map>
 
 #include "base/hash.h"
+#include "fhir/json_writer.h"
+#include "fhir/xml_reader.h"
+#include "terminology/element_shapes.h"
 
 namespace tributary::ingest {
 namespace {
@@ -117,6 +120,22 @@ std::size_t Intake::add(std::string_view json, std::string_view where, std::uint
   return staged() - before;
 }
 
+std::size_t Intake::addXml(std::string_view xml, std::string_view where) {
+  fhir::Document document;
+  fhir::ReadOptions options;
+  options.limits.bytes = std::max<std::size_t>(context_.options.max_resource_bytes * 4, std::size_t{64} << 20);
+  const auto shapes = terminology::makeElementShapes(context_.definitions);
+  if (auto read = fhir::XmlReader(*shapes).read(xml, document, options); !read) {
+    readable_ = false;
+    addReject(xml, read.error(), where);
+    return 1;
+  }
+  from_xml_ = true;
+  const std::size_t staged = add(rewritten_.emplace_back(fhir::toJson(document)), where);
+  from_xml_ = false;
+  return staged;
+}
+
 void Intake::addBundle(std::string_view where) {
   const Names& n = names();
   const Document& document = document_;
@@ -219,7 +238,7 @@ void Intake::addBundle(std::string_view where) {
 
 void Intake::refuse(const Document& document, NodeIndex node, std::string rule, std::string why, std::string remedy,
                     std::string_view where) {
-  const fhir::Position position = document.position(node);
+  const fhir::Position position = from_xml_ ? fhir::Position{} : document.position(node);
   Issue issue{Severity::kError, std::move(rule), {}, position.offset, position.line, position.column, std::move(why), std::move(remedy)};
   addReject(rawText(document, node), issue, where, position.line);
 }

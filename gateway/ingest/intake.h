@@ -57,6 +57,9 @@ class Intake {
   // `where` is a file name, URL or peer, `line` the first line of the text there (0: not known). What cannot be taken
   // is staged as a reject; its Issue is also returned by issues(). Returns the number of entries staged.
   std::size_t add(std::string_view text, std::string_view where, std::uint64_t line = 0);
+  // The same from XML, which is journalled as its JSON form (FHIR R4 2.6.2). Places of what is refused are those of the XML, or
+  // none.
+  std::size_t addXml(std::string_view xml, std::string_view where);
   // What add() was given last, as it was parsed; null where it could not be read. Until the next add() or clear().
   const fhir::Document* document() const { return readable_ ? &document_ : nullptr; }
   void addDelete(std::string_view type, std::string_view id, std::string_view last_updated, std::string_view version_id = {});
@@ -112,10 +115,11 @@ class Intake {
   std::vector<StagedReject> rejects_;
   std::vector<Issue> issues_;
   std::vector<std::string> keys_;
-  std::deque<std::string> rewritten_;  // bodies whose references or id had to be written in
+  std::deque<std::string> rewritten_;  // bodies that had to be written: from XML, or with their references or id
   std::size_t bytes_ = 0;
   bool past_ = false;
   bool history_ = false;   // document_ is a history
+  bool from_xml_ = false;  // document_ is JSON that we made
   bool readable_ = false;  // document_ holds what add() was given last
 };
 

@@ -14,6 +14,7 @@ namespace tributary::ingest::test {
 namespace {
 
 namespace fs = std::filesystem;
+using namespace std::string_literals;
 
 class FilesTest : public IngestTest {
  protected:
@@ -39,6 +40,12 @@ class FilesTest : public IngestTest {
   void takeAll() {
     FileSource source(context_, options(), clock_, noLog());
     runUntil(source, [&] { return source.status().caught_up && fs::is_empty(in()) && fs::is_empty(options().folder / "work"); });
+  }
+  std::string reasonOf(const std::string& name) {
+    std::ifstream file(options().folder / "failed" / (name + ".reason.txt"));
+    std::string line;
+    std::getline(file, line);
+    return line;
   }
   static std::string patients(int from, int to, const std::string& end = "\n") {
     std::string out;
@@ -174,7 +181,60 @@ TEST_F(FilesTest, AFileThatIsNoJsonIsRefusedAndPutIntoFailed) {
   std::ifstream reason(options().folder / "failed" / "broken.json.reason.txt");
   std::string line;
   std::getline(reason, line);
-  EXPECT_TRUE(line.starts_with("line 2: ")) << line;
+  EXPECT_TRUE(line.starts_with("line 2, column 2: ")) << line;
+}
+
+TEST_F(FilesTest, XmlIsTakenAsItsJsonAndItsFaultsAreThoseOfXml) {
+  const std::string good = "\xEF\xBB\xBF<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Patient xmlns=\"http://hl7.org/fhir\"><id value=\"x\"/></Patient>\n";
+  write("good.xml", good);
+  write("also-good.ndjson", good);  // by what is in it, not by its name
+  write("broken.xml", "<Patient xmlns=\"http://hl7.org/fhir\">\n  <id value=\"y\"/>\n  <active value=\"true\">\n</Patient>\n");
+  write("empty.xml", "");
+  write("no-id.xml", "<Patient xmlns=\"http://hl7.org/fhir\"><id value=\"not an id\"/></Patient>");
+  takeAll();
+  EXPECT_EQ(counts("drop").current, 1U);
+  std::map<std::string, std::pair<std::string, std::uint64_t>> refused;
+  for (const auto& one : *store_->rejects(0, 10, false)) refused[one.where] = {one.rule, one.line};
+  EXPECT_EQ(refused.at("broken.xml"), std::pair("xml-syntax"s, std::uint64_t{4}));
+  EXPECT_EQ(refused.at("empty.xml").first, "xml-syntax");
+  EXPECT_EQ(refused.at("no-id.xml"), std::pair("invalid-id"s, std::uint64_t{0})) << "no line of a JSON that nobody has";
+  const std::string reason = reasonOf("broken.xml");
+  EXPECT_TRUE(reason.starts_with("line 4, column ")) << reason;
+  EXPECT_EQ(reason.find("JSON"), std::string::npos) << reason;
+}
+
+TEST_F(FilesTest, ForeignFilesAreRefusedByWhatTheyAre) {
+  const std::pair<const char*, std::pair<std::string, const char*>> cases[] = {
+      {"export.zip", {"PK\x03\x04 and more", "ZIP"}},      {"letter.pdf", {"%PDF-1.7\n", "PDF"}},
+      {"patients.ndjson", {"PK\x03\x04\n\n{}\n", "ZIP"}},   {"patients.csv", {"NHS Number,Name\n9990000018,Ann\n", "neither JSON nor XML"}},
+      {"adt.json", {"MSH|^~\\&|A|B\r", "HL7 version 2"}},    {"utf16.json", {std::string("\xFF\xFE{\0}\0", 6), "UTF-8"}},
+  };
+  for (const auto& [name, file] : cases) write(name, file.first);
+  write("empty.json", "");
+  takeAll();
+  EXPECT_EQ(counts("drop").rejected, std::size(cases) + 1);
+  for (const auto& [name, file] : cases) {
+    const std::string reason = reasonOf(name);
+    EXPECT_NE(reason.find(file.second), std::string::npos) << name << ": " << reason;
+    EXPECT_EQ(reason.find("9990000018"), std::string::npos);
+    EXPECT_EQ(reason.find("line 0"), std::string::npos) << reason;
+  }
+  EXPECT_NE(reasonOf("empty.json").find("The text is empty"), std::string::npos);
+}
+
+TEST_F(FilesTest, AFileBesideInIsToldOfOnceAndLeft) {
+  std::ofstream(options().folder / "patients.json") << R"({"resourceType":"Patient","id":"a"})";
+  write("b.json", R"({"resourceType":"Patient","id":"b"})");
+  std::vector<std::string> told;
+  std::atomic<int> looks = 0;
+  FileSource source(context_, options(), clock_, [&](std::string_view, std::string_view event, std::string_view text) {
+    if (event == "beside-in") told.emplace_back(text);
+  });
+  runUntil(source, [&] { return source.status().caught_up && source.status().doing.find("1 file lies beside in/") != std::string::npos && ++looks > 1000; });
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_NE(told[0].find("patients.json lies beside in/"), std::string::npos);
+  EXPECT_EQ(counts("drop").current, 1U);
+  EXPECT_TRUE(fs::exists(options().folder / "patients.json"));
 }
 
 TEST_F(FilesTest, ATimeInTheFutureHoldsNoFileUp) {

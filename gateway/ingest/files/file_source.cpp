@@ -7,7 +7,6 @@
 #include "base/civil_time.h"
 #include "base/fault_point.h"
 #include "base/file.h"
-#include "ingest/files/line_reader.h"
 
 namespace tributary::ingest {
 namespace fs = std::filesystem;
@@ -69,6 +68,35 @@ bool isLines(const fs::path& file) {
   return name.ends_with(".ndjson") || name.ends_with(".jsonl") || name.ends_with(".ndj");
 }
 
+// What a file is that people put into folders though it is no FHIR, by its first bytes; nullptr: none of these.
+const char* foreignKind(std::string_view head) {
+  using namespace std::string_view_literals;
+  static constexpr std::pair<std::string_view, const char*> kKinds[] = {
+      {"PK\x03\x04"sv, "a ZIP archive (or a Word or Excel file)"}, {"PK\x05\x06"sv, "an empty ZIP archive"},
+      {"%PDF-"sv, "a PDF document"},                                {"\xD0\xCF\x11\xE0"sv, "an old Word or Excel file"},
+      {"7z\xBC\xAF"sv, "a 7-Zip archive"},                         {"Rar!"sv, "a RAR archive"},
+      {"\xFD\x37zXZ"sv, "an XZ archive"},                          {"BZh"sv, "a bzip2 archive"},
+      {"\x28\xB5\x2F\xFD"sv, "a Zstandard archive"},               {"\x1F\x8B"sv, "a gzip archive inside another one"},
+      {"\x89PNG"sv, "a picture"},                                  {"\xFF\xD8\xFF"sv, "a picture"},
+      {"SQLite format 3"sv, "a database"},                         {"MSH|"sv, "an HL7 version 2 message"},
+      {"\xFF\xFE"sv, "text in UTF-16; write it as UTF-8"},         {"\xFE\xFF"sv, "text in UTF-16; write it as UTF-8"},
+  };
+  for (const auto& [start, kind] : kKinds) {
+    if (head.starts_with(start)) return kind;
+  }
+  return head.size() > 262 && head.substr(257, 5) == "ustar" ? "a tar archive" : nullptr;
+}
+
+char firstCharacter(std::string_view text) {
+  const std::size_t at = text.find_first_not_of(" \t\r\n");
+  return at == std::string_view::npos ? '\0' : text[at];
+}
+
+bool isXmlName(std::string name) {
+  if (name.ends_with(".gz")) name.resize(name.size() - 3);
+  return name.ends_with(".xml");
+}
+
 }  // namespace
 
 FileSource::FileSource(IntakeContext context, FileOptions options, const Clock& clock, LogLine log)
@@ -84,27 +112,38 @@ void FileSource::run(std::stop_token stop) {
   for (const char* sub : {"in", "work", "done", "failed"}) fs::create_directories(options_.folder / sub, error);
   while (!stop.stop_requested()) {
     const bool all = look(stop);
-    const std::size_t strangers = tellStrangers();
+    const std::string strangers = tellStrangers();
     board_.update([&](SourceStatus& status) {
       status.caught_up = all;
       status.doing = all ? "waiting for files" : "waiting to try again";
-      if (strangers > 0) status.doing += "; " + std::to_string(strangers) + (strangers == 1 ? " entry" : " entries") + " of in/ cannot be taken, see the log";
+      status.doing += strangers;
     });
     if (!sleeper_.wait(stop, options_.interval)) return;
   }
 }
 
-std::size_t FileSource::tellStrangers() {
+std::string FileSource::tellStrangers() {
   std::set<std::string> found;
+  std::size_t inside = 0, beside = 0;
   eachEntry(options_.folder / "in", [&](const fs::path& path, fs::file_type type) {
     if (type == fs::file_type::regular || type == fs::file_type::none || type == fs::file_type::not_found) return;
     const std::string name = path.filename().string();
-    found.insert(name);
-    if (strangers_.contains(name)) return;
+    ++inside;
+    if (found.insert("in/" + name); strangers_.contains("in/" + name)) return;
     log_("warning", "not-a-file", name + " in in/ is " + kindOf(type) + ": only regular files are taken, it stays there");
   });
+  eachEntry(options_.folder, [&](const fs::path& path, fs::file_type type) {
+    if (type != fs::file_type::regular) return;
+    const std::string name = path.filename().string();
+    ++beside;
+    if (found.insert(name); strangers_.contains(name)) return;
+    log_("warning", "beside-in", name + " lies beside in/, where nothing is read: move it into in/");
+  });
   strangers_ = std::move(found);
-  return strangers_.size();
+  std::string out;
+  if (inside > 0) out += "; " + std::to_string(inside) + (inside == 1 ? " entry" : " entries") + " of in/ cannot be taken, see the log";
+  if (beside > 0) out += "; " + std::to_string(beside) + (beside == 1 ? " file lies" : " files lie") + " beside in/ unread, see the log";
+  return out;
 }
 
 bool FileSource::look(std::stop_token stop) {
@@ -169,7 +208,27 @@ void FileSource::tellFault(const std::string& text) {
 
 Result<void> FileSource::take(const fs::path& file, std::stop_token stop) {
   intake_.clear();
-  return isLines(file) ? takeLines(file, stop) : takeWhole(file);
+  const std::string name = file.filename().string();
+  const bool lines = isLines(file);
+  TRY_ASSIGN(LineReader reader, LineReader::open(file, lines ? context_.options.max_resource_bytes : std::size_t{1} << 20, options_.expanded_limit));
+  const std::string_view head = reader.head();
+  if (const char* const kind = foreignKind(head)) return refuse(name, head, kind);
+  const char first = firstCharacter(head);
+  if (lines && first != '<') return takeLines(name, reader, stop);
+  constexpr std::string_view kJson = "{[\"";
+  if (!lines && first != '\0' && first != '<' && kJson.find(first) == std::string_view::npos && !isXmlName(name)) {
+    return refuse(name, head, "neither JSON nor XML: it begins with none of { [ <");
+  }
+  return takeWhole(name, reader);
+}
+
+Result<void> FileSource::refuse(const std::string& name, std::string_view head, std::string_view what) {
+  const Issue issue{Severity::kError, "foreign-file", {}, Issue::kNoOffset, 0, 0, "this file is " + std::string(what),
+                    "Give FHIR as JSON, NDJSON or XML, plain or gzip, each file by itself."};
+  const std::string kept(head.substr(0, 1024));
+  intake_.addReject(kept, issue, name);
+  TRY_VOID(commit(name, 0));
+  return fail(ErrorCode::kMalformed, issue.text + ". " + issue.remedy);
 }
 
 Result<void> FileSource::commit(std::string_view file, std::uint64_t line) {
@@ -187,13 +246,11 @@ Result<void> FileSource::commit(std::string_view file, std::uint64_t line) {
   return {};
 }
 
-Result<void> FileSource::takeLines(const fs::path& file, std::stop_token stop) {
-  const std::string name = file.filename().string();
+Result<void> FileSource::takeLines(const std::string& name, LineReader& reader, std::stop_token stop) {
   std::uint64_t done = 0;
   TRY_ASSIGN(const auto cursor, context_.store->cursor(options_.name, "file/" + name));
   if (cursor) std::from_chars(cursor->data(), cursor->data() + cursor->size(), done);
 
-  TRY_ASSIGN(LineReader reader, LineReader::open(file, context_.options.max_resource_bytes, options_.expanded_limit));
   std::deque<std::string> kept;  // the lines that are staged
   LineReader::Line line;
   std::uint64_t last = done;
@@ -227,17 +284,17 @@ Result<void> FileSource::takeLines(const fs::path& file, std::stop_token stop) {
   }
 }
 
-Result<void> FileSource::takeWhole(const fs::path& file) {
-  const std::string name = file.filename().string();
-  TRY_ASSIGN(LineReader reader, LineReader::open(file, 1 << 20, options_.expanded_limit));
+Result<void> FileSource::takeWhole(const std::string& name, LineReader& reader) {
   TRY_ASSIGN(const std::string text, reader.rest(options_.bundle_bytes));
-  intake_.add(text, name);
+  if (firstCharacter(text) == '<' || isXmlName(name)) intake_.addXml(text, name);
+  else intake_.add(text, name);
   const bool readable = intake_.document() != nullptr;
   const Issue fault = readable ? Issue{} : intake_.issues().front();
   TRY_VOID(commit(name, 0));
   if (readable) return {};
   // It is recorded as refused; in failed/ a person finds it as well.
-  return fail(ErrorCode::kMalformed, "line " + std::to_string(fault.line) + ": " + fault.text + " " + fault.remedy);
+  const std::string place = fault.line == 0 ? "" : "line " + std::to_string(fault.line) + ", column " + std::to_string(fault.column) + ": ";
+  return fail(ErrorCode::kMalformed, place + fault.text + " " + fault.remedy);
 }
 
 }  // namespace tributary::ingest

@@ -43,6 +43,8 @@ Result<LineReader> LineReader::open(const std::filesystem::path& path, std::size
   return reader;
 }
 
+std::string_view LineReader::head() const { return std::string_view(state_->buffer).substr(state_->at); }
+
 // Adds a chunk to the buffer, what was handed out dropped first. False at the end of the file.
 Result<bool> LineReader::fill() {
   State& s = *state_;

@@ -24,6 +24,8 @@ class LineReader {
   LineReader& operator=(LineReader&&) noexcept;
   ~LineReader();
 
+  // The first bytes (those of a gzip file expanded), before anything has been read; lives until the next call.
+  std::string_view head() const;
   // False at the end. kMalformed: the gzip stream is damaged or cut; kLimit: it expands beyond the limit.
   Result<bool> next(Line& line);
   // All that follows, up to `cap` bytes (kLimit beyond).

@@ -4,10 +4,7 @@
 #include <span>
 
 #include "base/fault_point.h"
-#include "fhir/json_writer.h"
-#include "fhir/xml_reader.h"
 #include "net/gzip.h"
-#include "terminology/element_shapes.h"
 
 namespace tributary::ingest {
 namespace {
@@ -93,8 +90,7 @@ PushReceiver::PushReceiver(IntakeContext context, PushOptions options, const Clo
     : context_(std::move(context)),
       options_(std::move(options)),
       clock_(clock),
-      board_(options_.name, "push"),
-      shapes_(terminology::makeElementShapes(context_.definitions)) {
+      board_(options_.name, "push") {
   board_.update([](SourceStatus& status) {
     status.doing = "listening";
     status.caught_up = true;
@@ -145,21 +141,10 @@ bool PushReceiver::authorised(const ServerRequest& request) const {
   return header.starts_with("Bearer ") && constantTimeEqual(header.substr(7), options_.token);
 }
 
-void PushReceiver::take(Intake& intake, const ServerRequest& request, std::string_view body, std::string& json) const {
+void PushReceiver::take(Intake& intake, const ServerRequest& request, std::string_view body) const {
   const std::string where = "push from " + request.peer_address;
-  if (formOf(request) != Form::kXml) {
-    intake.add(body, where);
-    return;
-  }
-  fhir::Document document;
-  fhir::ReadOptions options;
-  options.limits.bytes = body.size();
-  if (auto read = fhir::XmlReader(*shapes_).read(body, document, options); !read) {
-    intake.addReject(body, read.error(), where);
-    return;
-  }
-  json = fhir::toJson(document);  // the journal holds the JSON form (FHIR R4 2.6.2)
-  intake.add(json, where);
+  if (formOf(request) == Form::kXml) intake.addXml(body, where);
+  else intake.add(body, where);
 }
 
 ServerResponse PushReceiver::receive(const ServerRequest& request, std::string_view body) {
@@ -182,8 +167,8 @@ ServerResponse PushReceiver::receive(const ServerRequest& request, std::string_v
     }
     return finish(intake, false, false, "");
   }
-  std::string json, bundle_type;
-  take(intake, request, body, json);
+  std::string bundle_type;
+  take(intake, request, body);
   const fhir::Document* document = intake.document();
   if (document != nullptr && document->resourceType() == "Bundle") {
     if (const fhir::NodeIndex type = document->member(0, "type"); type != fhir::kNoNode) bundle_type = document->scalar(type);
@@ -194,8 +179,7 @@ ServerResponse PushReceiver::receive(const ServerRequest& request, std::string_v
 ServerResponse PushReceiver::receiveOne(const ServerRequest& request, std::string_view body) {
   Intake intake(context_, options_.name);
   if (const Form form = formOf(request); form == Form::kOther || form == Form::kNdjson) return unknownForm();
-  std::string json;
-  take(intake, request, body, json);
+  take(intake, request, body);
   const std::string_view type = request.parameter("type"), id = request.parameter("id");
   const std::string wanted = std::string(type) + "/" + std::string(id);
   if (intake.keys().size() == 1 && !intake.keys()[0].empty()) {

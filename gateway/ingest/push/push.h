@@ -39,15 +39,13 @@ class PushReceiver {
   net::ServerResponse receive(const net::ServerRequest& request, std::string_view body);
   net::ServerResponse receiveOne(const net::ServerRequest& request, std::string_view body);
   net::ServerResponse remove(const net::ServerRequest& request, std::string_view body);
-  // Gives one JSON or XML text to the intake; `json` holds the JSON form of XML and must live until commit().
-  void take(Intake& intake, const net::ServerRequest& request, std::string_view body, std::string& json) const;
+  void take(Intake& intake, const net::ServerRequest& request, std::string_view body) const;
   net::ServerResponse finish(Intake& intake, bool transaction, bool single, const std::string& bundle_type);
 
   IntakeContext context_;
   PushOptions options_;
   const Clock& clock_;
   StatusBoard board_;
-  std::unique_ptr<fhir::ElementShapes> shapes_;  // how XML reads; thread-safe
 };
 
 // An OperationOutcome with one issue a line; what every refusal answers with (FHIR R4 2.33).
