@@ -80,7 +80,7 @@ std::vector<Key> sourceKeys(SourceConfig& s, std::uint64_t& page_size) {
 
 // Numbers of a destination as the file has them, before their bounds are known to hold.
 struct DestinationNumbers {
-  std::uint64_t max_rows = 0, late_days = 0, days_before_close = 0;
+  std::uint64_t max_rows = 0, late_days = 0, days_before_close = 0, keep_days = 0;
 };
 
 std::vector<Key> destinationKeys(DestinationConfig& d, DestinationNumbers& numbers) {
@@ -100,6 +100,7 @@ std::vector<Key> destinationKeys(DestinationConfig& d, DestinationNumbers& numbe
       {"linger", KeyType::kDuration, &d.linger, "continuous: how long rows may wait to share a submission"},
       {"max_rows", KeyType::kNumber, &numbers.max_rows, "most rows in one submission (a whole month is never cut)"},
       {"receipt_patience", KeyType::kDuration, &d.receipt_patience, "how long an answer may take before it is an alarm"},
+      {"keep_days", KeyType::kNumber, &numbers.keep_days, "how many days a file that was sent stays in state/outbox once its outcome is final; 0 deletes it at once; default 30"},
       {"folder", KeyType::kPath, &d.folder, "folder: where submissions are put"},
       {"expect_receipts", KeyType::kFlag, &d.expect_receipts, "folder: wait for files in receipts/ before rows count as accepted"},
       {"url", KeyType::kText, &d.url, "mesh: base URL of the service"},
@@ -376,6 +377,7 @@ void checkDestination(Reader& reader, const toml::table& table, const Destinatio
   if (d.chunk_bytes == 0 || d.chunk_bytes > 100'000'000) {
     reader.issue(table["chunk_bytes"].node()->source(), path + ".chunk_bytes", "'chunk_bytes' must be from 1 to 100000000", "Use 20000000.");
   }
+  if (d.keep_days > 36'500) reader.issue(table["keep_days"].node()->source(), path + ".keep_days", "'keep_days' must be from 0 to 36500", "Use 30.");
   if (d.max_rows == 0) reader.issue(table.source(), path + ".max_rows", "'max_rows' must be at least 1", "Use 100000.");
 }
 
@@ -498,10 +500,11 @@ ConfigResult loadConfig(const std::filesystem::path& path, bool secrets) {
     if (reader.issues.size() == before) checkSource(reader, table, source, at);
   });
   readList(reader, root, "destination", config.destinations, [&](const toml::table& table, DestinationConfig& d, const std::string& at) {
-    DestinationNumbers numbers{d.max_rows, 0, d.days_before_close};
+    DestinationNumbers numbers{d.max_rows, 0, d.days_before_close, d.keep_days};
     const std::size_t before = reader.issues.size();
     reader.table(table, at, destinationKeys(d, numbers));
     d.max_rows = static_cast<std::uint32_t>(std::min<std::uint64_t>(numbers.max_rows, 10'000'000));
+    d.keep_days = static_cast<std::uint32_t>(std::min<std::uint64_t>(numbers.keep_days, 1'000'000));
     checkPeriods(reader, table, d, numbers, at);
     if (reader.issues.size() == before) checkDestination(reader, table, d, at);
   });

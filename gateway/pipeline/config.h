@@ -62,6 +62,7 @@ struct DestinationConfig {
   Duration linger{2'000};                   // continuous: how long rows may wait to share a submission
   std::uint32_t max_rows = 100'000;         // in one submission
   Duration receipt_patience{3'600'000};     // how long an answer may take before it is an alarm
+  std::uint32_t keep_days = 30;             // how long a file stays in the outbox once its outcome is final
 
   // forms (forms.h)
   std::filesystem::path layout;             // xml

@@ -97,6 +97,7 @@ Result<bool> Lane::step() {
   TRY_ASSIGN(const bool advanced, advance());
   TRY_ASSIGN(const bool opened, open());
   TRY_ASSIGN(const bool polled, poll());
+  TRY_VOID(sweep());
   if (!advanced && !opened && !polled) {
     TRY_ASSIGN(const auto under_way, store_.submissions({config_.name, kUnderWay, {}, {}, 0, 1}));
     TRY_ASSIGN(const auto awaiting, store_.submissions({config_.name, kAwaiting, {}, {}, 0, 1}));

@@ -120,6 +120,7 @@ class Lane {
   Result<void> countOutcomes(std::uint64_t submission);
   Result<void> acceptAtOnce(const store::Submission& submission);
 
+  Result<void> sweep();
   void greet();
   bool changesDue();
   Result<bool> dailyDue();
@@ -160,7 +161,7 @@ class Lane {
   std::optional<Instant> waiting_since_;  // a month waits for what is still to be taken in or projected
   std::function<bool()> ready_;
   std::mutex rebuild_;                    // one order at a time
-  Instant next_poll_{};
+  Instant next_poll_{}, next_sweep_{};
   bool greeted_ = false, refused_greeting_ = false;
   Instant next_greeting_{};
   bool poll_failed_ = false;

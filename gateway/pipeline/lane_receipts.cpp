@@ -29,6 +29,7 @@ Result<void> Lane::acceptAtOnce(const Submission& submission) {
 Result<void> Lane::countOutcomes(std::uint64_t id) {
   TRY_ASSIGN(const auto submission, store_.submission(id));
   if (!submission || submission->state != SubmissionState::kDone) return {};
+  if (config_.keep_days == 0) next_sweep_ = Instant{};
   const std::lock_guard lock(mutex_);
   status_.rows_accepted += submission->accepted;
   status_.rows_rejected += submission->rejected;
@@ -191,6 +192,7 @@ Result<void> Lane::apply(const deliver::Receipt& receipt) {
                {{"destination", config_.name}, {"receipt", shownId(receipt.receipt_id)}, {"rows", std::to_string(unknown)}});
   }
   if (out.final && result.repeated == 0 && submission) TRY_VOID(countOutcomes(submission->id));
+  if (config_.keep_days == 0) next_sweep_ = Instant{};
   if (receipt.layer != Layer::kFileRejected && receipt.layer != Layer::kTransportRejected) return {};
   const std::string shown = shownReason(receipt);
   log_.error("file-rejected", shown, {{"destination", config_.name}, {"receipt", shownId(receipt.receipt_id)}, {"submission", std::to_string(out.submission)}});

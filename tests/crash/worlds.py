@@ -83,7 +83,7 @@ class Pulled(Side):
     def __init__(self, binary, parts):
         self.patients = max(40, parts)
         super().__init__(World(binary, patients=self.patients, seed=3, simulator_args=LAST_DAY, source="files+search",
-                               source_extra="subscribe = true\n", destination_extra="chunk_bytes = 3000\n"))
+                               source_extra="subscribe = true\n", destination_extra="chunk_bytes = 3000\nkeep_days = 0\n"))
         lines = []
         for file in caseload(binary, self.world.folder / "synth", self.patients, 7, "ndjson"):
             # Other patients and staff than the server's: two sources that hold the same person are another matter.
@@ -289,7 +289,7 @@ class Pushed(Side):
 
     @staticmethod
     def _world(binary):
-        return World(binary, patients=None, source="push", destination="folder", destination_extra='expect_receipts = true\npoll = "100ms"\n')
+        return World(binary, patients=None, source="push", destination="folder", destination_extra='expect_receipts = true\npoll = "100ms"\nkeep_days = 0\n')
 
     @staticmethod
     def _helpers(world):

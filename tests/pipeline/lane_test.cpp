@@ -69,7 +69,7 @@ class LaneTest : public testing::Test {
     std::filesystem::remove_all(folder_);
   }
 
-  void start(DeliveryMode mode, const std::string& at = "02:00", std::optional<std::uint32_t> late_days = {}) {
+  void start(DeliveryMode mode, const std::string& at = "02:00", std::optional<std::uint32_t> late_days = {}, std::uint32_t keep_days = 30) {
     DestinationConfig config;
     config.name = "out";
     config.folder = folder_ / "out";
@@ -78,6 +78,7 @@ class LaneTest : public testing::Test {
     config.at = at;
     config.late_days = late_days;
     config.linger = Duration{0};
+    config.keep_days = keep_days;
     deliver::FolderOptions options;
     options.name = "out";
     options.folder = config.folder;
@@ -220,8 +221,9 @@ TEST_F(LaneTest, AMonthEndFromPrimaryToRebuild) {
   EXPECT_THAT(sentAt("2026-11-20T12:00:20Z"), IsEmpty());
   EXPECT_EQ(lane_->status().periods.held, 0U);
   EXPECT_EQ(delivery("CYP201", "p1-2026-09-29").state, store::RowState::kAccepted);
-  const auto audit = store_->readAudit(0, 10);
+  auto audit = store_->readAudit(0, 10);
   ASSERT_TRUE(audit);
+  std::erase_if(*audit, [](const auto& one) { return one.entry.action == "delete-sent-file"; });  // of September and October
   ASSERT_THAT(*audit, SizeIs(1));
   EXPECT_EQ(audit->front().entry.action, "rebuild");
   EXPECT_EQ(audit->front().entry.target, "out/2026-09");
@@ -347,6 +349,62 @@ TEST_F(LaneTest, AFileOfChangesNeedsNoMandatoryTable) {
   EXPECT_THAT(sentAt("2026-11-02T12:00:00Z"), ElementsAre("2026-11-02: 3"));
   give("1", patient("p1", "9990000018", "2026-10-01", {"2026-11-02"}));
   EXPECT_THAT(sentAt("2026-11-02T12:00:01Z"), ElementsAre("2026-11-02: 1"));
+}
+
+// A file stays while its outcome is open, and keep_days longer; then it goes, and the audit says so.
+TEST_F(LaneTest, FilesThatWereSentAreDeletedWhenTheirDaysAreOver) {
+  const auto inOutbox = [&] {
+    std::size_t files = 0;
+    for ([[maybe_unused]] const auto& one : std::filesystem::directory_iterator(folder_ / "outbox")) ++files;
+    return files;
+  };
+  const auto audited = [&] {
+    std::size_t deletes = 0;
+    const auto audit = store_->readAudit(0, 100);
+    for (const auto& one : *audit) deletes += one.entry.action == "delete-sent-file";
+    return deletes;
+  };
+  clock_.set(*parseInstant("2026-11-02T12:00:00Z"));
+  start(DeliveryMode::kContinuous);
+  give("1", patient("p1", "9990000018", "2026-10-01", {}));
+  EXPECT_THAT(sentAt("2026-11-02T12:00:00Z"), SizeIs(1));
+  const std::string kept = store_->submission(1)->value().file_path;
+  EXPECT_TRUE(std::filesystem::exists(kept));
+  std::ofstream(folder_ / "outbox" / ("." + std::filesystem::path(kept).filename().string() + ".part")) << "half";  // of a crash
+  std::ofstream(folder_ / "outbox" / "notes.txt") << "a person's";
+  EXPECT_THAT(sentAt("2026-12-02T11:59:00Z"), IsEmpty());
+  EXPECT_EQ(inOutbox(), 3U);
+  // A gateway that died between the record and the file: the file goes all the same, without a second record.
+  EXPECT_THAT(sentAt("2026-12-02T13:00:00Z"), IsEmpty());
+  EXPECT_FALSE(std::filesystem::exists(kept));
+  EXPECT_EQ(inOutbox(), 1U) << "the person's file";
+  EXPECT_EQ(store_->submission(1)->value().file_path, "");
+  EXPECT_EQ(audited(), 1U);
+  std::ofstream(kept) << "what was sent";
+  EXPECT_THAT(sentAt("2026-12-02T15:00:00Z"), IsEmpty());
+  EXPECT_FALSE(std::filesystem::exists(kept));
+  EXPECT_EQ(audited(), 1U);
+  // One that has failed waits for a person.
+  give("2", patient("p2", "9990000026", "2026-10-01", {}));
+  std::filesystem::remove_all(folder_ / "out");
+  std::ofstream(folder_ / "out") << "a file in the place of the folder";
+  clock_.set(*parseInstant("2026-12-02T16:00:00Z"));
+  for (int i = 0; i < 5; ++i) (void)lane_->step();
+  store::SubmissionUpdate failed;
+  failed.state = store::SubmissionState::kFailed;
+  ASSERT_TRUE(store_->markSubmission(2, failed));
+  clock_.set(*parseInstant("2027-12-02T16:00:00Z"));
+  (void)lane_->step();
+  EXPECT_TRUE(std::filesystem::exists(store_->submission(2)->value().file_path));
+}
+
+TEST_F(LaneTest, NoDaysToKeepDeletesAFileAtOnce) {
+  clock_.set(*parseInstant("2026-11-02T12:00:00Z"));
+  start(DeliveryMode::kContinuous, "02:00", {}, 0);
+  give("1", patient("p1", "9990000018", "2026-10-01", {}));
+  EXPECT_THAT(sentAt("2026-11-02T12:00:00Z"), SizeIs(1));
+  EXPECT_TRUE(std::filesystem::is_empty(folder_ / "outbox"));
+  EXPECT_EQ(delivery("CYP001", "p1").state, store::RowState::kAccepted);
 }
 
 TEST_F(LaneTest, TheFileOfAMonthIsWrittenWithoutSendingIt) {
