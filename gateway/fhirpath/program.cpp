@@ -72,6 +72,9 @@ std::span<const Mention> Program::variablesUsed() const {
 std::span<const Mention> Program::variablesUnknown() const {
   return impl_->variables_unknown;
 }
+std::span<const Mention> Program::typesUnknown() const {
+  return impl_->types_unknown;
+}
 std::string_view Program::lastFunction() const {
   return impl_->last_function;
 }
@@ -131,6 +134,10 @@ std::expected<std::shared_ptr<const Program>, Diagnostic> compile(std::string_vi
   impl->root = tree;
   Checker checker(*impl, options);
   if (auto ok = checker.run(tree); !ok) return failed(std::move(ok).error());
+  for (const Expr& e : impl->pool) {
+    if (options.definitions != nullptr && !e.type.name.empty() && !e.type.known())
+      impl->types_unknown.push_back({e.type.name, e.offset, e.length});
+  }
   for (Diagnostic& warning : impl->warnings) locate(warning, impl->source, options.source_name);
   compilePatterns(*impl, options.max_regex_memory);
   if (options.optimise) {

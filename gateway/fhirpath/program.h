@@ -81,6 +81,8 @@ class Program {
   std::span<const Mention> variablesUsed() const;
   // Each use of a %name that nobody defines; also a warning, or an error when strict.
   std::span<const Mention> variablesUnknown() const;
+  // Type names that the definitions do not have; empty without definitions.
+  std::span<const Mention> typesUnknown() const;
   // The function that the expression, a path, ends with; else empty.
   std::string_view lastFunction() const;
   // A diagnostic of that place, without words yet.

@@ -53,8 +53,9 @@ struct Runner::Impl final : fhirpath::VisitListener {
 
   // Each of these gives false to stop: the sink has had enough, or `issue` is set.
   bool select(const PlanNode& node, const Value& focus, std::int64_t row_index, const Continuation* next);
+  // `row_index`: that of the focus; `count`: of the items found so far, which is the next one's.
   bool repeat(const PlanNode& node, const std::vector<internal::ProgramPtr>& programs, const Value& focus,
-              std::int64_t& row_index, std::uint32_t depth, const Continuation* next);
+              std::int64_t row_index, std::int64_t& count, std::uint32_t depth, const Continuation* next);
   bool nullRow(const PlanNode& node, const Continuation* next);
   bool body(const PlanNode& node, const Value& focus, std::int64_t row_index, const Continuation* next);
   bool parts(const PlanNode& node, std::size_t part, const Value& focus, std::int64_t row_index,
@@ -105,8 +106,13 @@ bool Runner::Impl::fail(const char* rule, const std::string& place, std::string 
 bool Runner::Impl::evaluate(const fhirpath::Program& program, const Value& focus, std::int64_t row_index,
                             bool bound, Values& out, const std::string& place) {
   std::optional<fhirpath::Bindings> bindings;
-  if (bound || !variables.empty()) [[unlikely]] {
+  const bool computed = !focus.isNode();
+  if (bound || !variables.empty() || computed) [[unlikely]] {
     bindings.emplace();
+    if (computed) {  // of which the evaluator cannot tell the resource
+      bindings->resource = resource;
+      bindings->root_resource = evaluator.root(resource.document());
+    }
     bindings->row_index = row_index;
     bindings->variables = variables;
   }
@@ -345,8 +351,8 @@ bool Runner::Impl::nullRow(const PlanNode& node, const Continuation* next) {
 }
 
 bool Runner::Impl::repeat(const PlanNode& node, const std::vector<internal::ProgramPtr>& programs,
-                          const Value& focus, std::int64_t& row_index, std::uint32_t depth,
-                          const Continuation* next) {
+                          const Value& focus, std::int64_t row_index, std::int64_t& count,
+                          std::uint32_t depth, const Continuation* next) {
   if (depth > options.repeat_depth) {
     return fail("view-limit", node.location,
                 "repeat goes deeper than " + std::to_string(options.repeat_depth),
@@ -358,11 +364,12 @@ bool Runner::Impl::repeat(const PlanNode& node, const std::vector<internal::Prog
     if (!evaluate(*program, focus, row_index, node.row_index, items, node.location)) return false;
     visits.clear();
     for (const Value& item : items) {
-      if (static_cast<std::size_t>(row_index) >= options.rows) {
+      if (static_cast<std::size_t>(count) >= options.rows) {
         return fail("view-limit", node.location, "repeat finds too many elements", "Narrow its paths.");
       }
-      if (!body(node, item, row_index++, next)) return false;
-      if (!repeat(node, node.repeat_next, item, row_index, depth + 1, next)) return false;
+      const std::int64_t own = count++;
+      if (!body(node, item, own, next)) return false;
+      if (!repeat(node, node.repeat_next, item, own, count, depth + 1, next)) return false;
     }
   }
   return true;
@@ -375,7 +382,7 @@ bool Runner::Impl::select(const PlanNode& node, const Value& focus, std::int64_t
       return body(node, focus, row_index, next);
     case Iteration::kRepeat: {
       std::int64_t count = 0;
-      return repeat(node, node.repeat_first, focus, count, 1, next);
+      return repeat(node, node.repeat_first, focus, row_index, count, 1, next);
     }
     case Iteration::kForEach:
     case Iteration::kForEachOrNull:

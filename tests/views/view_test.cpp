@@ -373,9 +373,11 @@ TEST(SplitPath, TakesPathsOnly) {
   using internal::splitPath;
   EXPECT_EQ(splitPath("name.where(use = 'a.b').given").size(), 3U);
   EXPECT_EQ(splitPath("name[0].family").size(), 2U);
+  EXPECT_EQ(splitPath("name.where(use = %contexts or use = %resource_2).given").size(), 3U);
   EXPECT_EQ(splitPath("name.given.first()").back().kind, internal::StepKind::kFirst);
   for (const char* other :
-       {"a + b", "'a'", "$this", "a.where($this = 1)", "a.where(b = %context)", "a.", ".a", "", "a.where(b",
+       {"a + b", "'a'", "$this", "a.where($this = 1)", "a.where(b = %context)", "a.where(b = %resource.c)", "a.where(b = %'resource'.c)",
+        "a.where(b = %`rootResource`.c)", "a.", ".a", "", "a.where(b",
         "name[%i].x", "Patient.name", "a . b", "a.where($index = 0)", "a.where('b", "a // b"}) {
     EXPECT_TRUE(splitPath(other).empty()) << other;
   }

@@ -140,6 +140,27 @@ std::string_view Evaluator::Impl::targetType(const Value& from, std::string_view
   return type.empty() ? childText(from, names::kType).value_or("") : type;
 }
 
+// SQL-on-FHIR: what getResourceKey() gives for the resource that is referred to. A search (Patient?…), a
+// contained resource and a canonical have no key; a urn has that of the resource whose Bundle.entry.fullUrl it
+// is, and else stands for itself.
+void Evaluator::Impl::referenceKey(const Expr& e, const Value& from, std::string_view reference,
+                                   Collection& out) {
+  if (reference.find_first_of("?#|") != std::string_view::npos) return;
+  const bool urn = reference.starts_with("urn:");
+  const std::optional<Value> target = urn ? resolveInside(from, reference) : std::nullopt;
+  if (!e.type.name.empty()) {
+    const std::string_view wanted = e.type.fhir != terminology::kNoType
+                                        ? types.definitions()->typeName(e.type.fhir)
+                                        : std::string_view(e.type.name);
+    const std::string_view type =
+        target ? childText(*target, names::kResourceType).value_or("") : targetType(from, reference);
+    if (type != wanted) return;
+  }
+  const std::string_view own = urn ? reference : split(reference).id;
+  const std::string_view key = target ? childText(*target, names::kId).value_or(own) : own;
+  if (!key.empty()) out.push(Value::string(key));
+}
+
 bool Evaluator::Impl::callReferences(const Expr& e, const Frame& /*frame*/, Span input, Collection& out) {
   using enum FunctionId;
   for (const Value& v : input) {
@@ -151,13 +172,7 @@ bool Evaluator::Impl::callReferences(const Expr& e, const Frame& /*frame*/, Span
     const std::string_view reference = v.isObject() ? childText(v, names::kReference).value_or("") : v.view();
     if (reference.empty()) continue;
     if (e.function == kGetReferenceKey) {
-      if (!e.type.name.empty()) {
-        const std::string_view wanted = e.type.fhir != terminology::kNoType
-                                            ? types.definitions()->typeName(e.type.fhir)
-                                            : std::string_view(e.type.name);
-        if (targetType(v, reference) != wanted) continue;
-      }
-      out.push(Value::string(reference.starts_with("urn:") ? reference : split(reference).id));
+      referenceKey(e, v, reference, out);
       continue;
     }
     if (visits != nullptr) [[unlikely]]

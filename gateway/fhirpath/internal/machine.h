@@ -100,6 +100,7 @@ class Evaluator::Impl {
   std::optional<Value> resolveInside(const Value& from, std::string_view reference);
   // The type that the text of a reference names ("Patient" of "Patient/1"), or else its `type`; may be empty.
   std::string_view targetType(const Value& from, std::string_view reference) const;
+  void referenceKey(const Expr& e, const Value& from, std::string_view reference, Collection& out);
   // The codings of a code, Coding, Quantity or CodeableConcept.
   std::vector<terminology::Coding> codingsOf(const Value& v);
 

@@ -20,7 +20,7 @@ struct Program::Impl {
   terminology::TypeId context_type = terminology::kNoType;
   StaticType result;
   std::vector<std::string> variables;
-  std::vector<Mention> functions_called, variables_used, variables_unknown;
+  std::vector<Mention> functions_called, variables_used, variables_unknown, types_unknown;
   std::string last_function;
   std::vector<Diagnostic> warnings;
 };

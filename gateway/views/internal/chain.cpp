@@ -26,6 +26,15 @@ std::size_t skipQuoted(std::string_view s, std::size_t i) {
   return std::string_view::npos;
 }
 
+// Whether the %name at the beginning means the same from any focus: a constant, a variable from outside. Not
+// sure of a name in quotes.
+bool sameFromAnywhere(std::string_view s) {
+  std::size_t end = 1;
+  while (end < s.size() && wordCharacter(s[end])) ++end;
+  const std::string_view name = s.substr(1, end - 1);
+  return !name.empty() && name != "context" && name != "resource" && name != "rootResource";
+}
+
 // The end of a parenthesis that begins at i. npos: not closed, or it holds something that looks at the outer
 // focus.
 std::size_t skipArguments(std::string_view s, std::size_t i) {
@@ -37,8 +46,8 @@ std::size_t skipArguments(std::string_view s, std::size_t i) {
       if (i == std::string_view::npos) return i;
       continue;
     }
-    if (c == '$' || s.substr(i).starts_with("%context") || s.substr(i).starts_with("%`") ||
-        s.substr(i).starts_with("//") || s.substr(i).starts_with("/*")) {
+    if (c == '$' || (c == '%' && !sameFromAnywhere(s.substr(i))) || s.substr(i).starts_with("//") ||
+        s.substr(i).starts_with("/*")) {
       return std::string_view::npos;
     }
     if (c == '(') ++depth;

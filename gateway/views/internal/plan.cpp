@@ -155,13 +155,13 @@ class Compiler {
     if (!program && o.strict) {  // a %name that nobody defines is said in the same words, strict or not
       fhirpath::CompileOptions lax = o;
       lax.strict = false;
-      if (auto again = fhirpath::compile(where.value, lax); again && !defined(where, **again)) return nullptr;
+      if (auto again = fhirpath::compile(where.value, lax); again && !(defined(where, **again) && typed(where, **again))) return nullptr;
     }
     if (!program) {
       problems_.addDiagnostic(Severity::kError, where, program.error(), remedyFor(where, program.error(), o));
       return nullptr;
     }
-    if (!shareable(where, **program) || !defined(where, **program)) return nullptr;
+    if (!shareable(where, **program) || !defined(where, **program) || !typed(where, **program)) return nullptr;
     if (!lenient) {
       for (const fhirpath::Diagnostic& warning : (*program)->warnings()) {
         problems_.addDiagnostic(Severity::kWarning, where, warning);
@@ -214,6 +214,20 @@ class Compiler {
                                            : "Did you mean '%" + std::string(near) + "'?");
     }
     return program.variablesUnknown().empty();
+  }
+
+  // ofType(Patint) would fail at each resource, and getReferenceKey(Patint) give nothing for any.
+  bool typed(const Text& where, const fhirpath::Program& program) {
+    for (const fhirpath::Mention& mention : program.typesUnknown()) {
+      fhirpath::Diagnostic diagnostic = program.diagnosticAt(mention);
+      diagnostic.message = "there is no type '" + mention.name + "'";
+      const std::string_view near =
+          nearestType(mention.name, [](TypeKind kind) { return kind != TypeKind::kSystem; });
+      problems_.addDiagnostic(Severity::kError, where, diagnostic,
+                              near.empty() ? "Name a FHIR type, such as Quantity, or a System type."
+                                           : "Did you mean '" + std::string(near) + "'?");
+    }
+    return program.typesUnknown().empty();
   }
 
   // A part of an expression that has been compiled as a whole before: a problem here just means not to share.
