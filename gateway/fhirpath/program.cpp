@@ -18,7 +18,8 @@ void locate(Diagnostic& d, std::string_view source, std::string_view source_name
   const std::size_t start = before.rfind('\n') + 1;  // npos + 1 is 0
   d.line = static_cast<std::uint32_t>(std::count(before.begin(), before.end(), '\n') + 1);
   d.column = static_cast<std::uint32_t>(utf8Length(before.substr(start)) + 1);
-  std::string_view line = source.substr(start, source.find_first_of("\r\n", start) - start);
+  std::string_view line = source.substr(start, source.find('\n', start) - start);
+  if (line.ends_with('\r')) line.remove_suffix(1);
   // A long line is shown around the place.
   constexpr std::size_t kWidth = 160;
   if (line.size() > kWidth) {
@@ -31,6 +32,10 @@ void locate(Diagnostic& d, std::string_view source, std::string_view source_name
   } else {
     d.source_line = std::string(line);
     d.column_in_line = d.column;
+  }
+  // What would move the cursor of a terminal is a blank there, so that the caret stands right.
+  for (char& c : d.source_line) {
+    if (static_cast<unsigned char>(c) < 0x20 && c != '\t') c = ' ';
   }
   d.source_name = std::string(source_name);
 }

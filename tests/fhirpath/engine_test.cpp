@@ -339,6 +339,25 @@ TEST_F(Engine, DiagnosticsPoint) {
             "  \t       ^~~~");
 }
 
+// A carriage return ends no line of its own, in a line that is cut as little as in a short one; and nothing
+// of an expression moves the cursor of a terminal.
+TEST_F(Engine, DiagnosticsPointBehindControlCharacters) {
+  for (const std::size_t before : {std::size_t{3}, std::size_t{300}}) {
+    const std::string expression =
+        "name" + std::string(before, ' ') + "\r\r" + std::string(400, ' ') + "]\x1b[2J";
+    const auto program = compile(expression, {});
+    ASSERT_FALSE(program);
+    EXPECT_EQ(program.error().line, 1U);
+    EXPECT_EQ(program.error().column, 4 + before + 2 + 400 + 1);
+    EXPECT_EQ(program.error().source_line.find_first_of("\r\x1b"), std::string::npos);
+    EXPECT_EQ(program.error().source_line.at(program.error().column_in_line - 1), ']');
+  }
+  const auto windows = compile("name\r\n  .]\r\n", {});
+  ASSERT_FALSE(windows);
+  EXPECT_EQ(windows.error().line, 2U);
+  EXPECT_EQ(windows.error().source_line, "  .]");
+}
+
 TEST_F(Engine, ErrorsHoldNoPatientData) {
   Evaluator evaluator(environment_);
   const auto secret =

@@ -74,8 +74,12 @@ class Arena {
       shrink();
     rewind({});
   }
-  bool exhausted() const { return exhausted_; }
-  void exhaust() { exhausted_ = true; }
+  bool exhausted() const {
+    return exhausted_;
+  }
+  void exhaust() {
+    exhausted_ = true;
+  }
 
   std::string_view copy(std::string_view text) {
     auto* memory = static_cast<char*>(allocate(text.size()));
