@@ -2,9 +2,12 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -155,6 +158,27 @@ class ViewRun {
   std::uint64_t resources_ = 0, other_types_ = 0, filtered_ = 0, problems_ = 0;
 };
 
+// Names and texts of --set; a wrong one ends the command.
+std::vector<std::pair<std::string, std::string>> variablesOf(const std::vector<std::string>& given) {
+  constexpr std::array<std::string_view, 8> kBuiltIn = {
+      "context", "resource", "rootResource", "rowIndex", "terminologies", "sct", "loinc", "ucum"};
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const std::string& text : given) {
+    const std::size_t equals = text.find('=');
+    const std::string name = text.substr(0, equals);
+    const auto refuse = [&](const std::string& why) {
+      std::fprintf(stderr, "error: --set %s: %s\n  Write --set NAME=TEXT.\n", text.c_str(), why.c_str());
+      exitWith(kExitUsage);
+    };
+    if (equals == std::string::npos || name.empty()) refuse("there is no name and text");
+    if (std::ranges::count(kBuiltIn, name) != 0) refuse("FHIRPath itself has %" + name);
+    if (std::ranges::any_of(out, [&](const auto& other) { return other.first == name; }))
+      refuse("%" + name + " is set already");
+    out.emplace_back(name, text.substr(equals + 1));
+  }
+  return out;
+}
+
 void runView(const ViewOptions& options) {
   auto definitions = terminology::Definitions::open(definitionsPath());
   if (!definitions) failWith(definitions.error());
@@ -163,17 +187,15 @@ void runView(const ViewOptions& options) {
   compile.strict = options.strict;
   compile.national_functions = options.national;
   compile.max_regex_memory = options.limits.evaluation.regex_memory;
-  std::vector<std::string> texts;
+  const auto given = variablesOf(options.variables);
   std::vector<fhirpath::Value> values;
   std::vector<fhirpath::NamedValue> variables;
-  for (const std::string& variable : options.variables) {
-    const std::size_t equals = std::min(variable.find('='), variable.size());
-    compile.variables.push_back({variable.substr(0, equals), "System.String", false});
-    texts.push_back(variable.substr(std::min(equals + 1, variable.size())));
+  values.reserve(given.size());
+  for (const auto& [name, text] : given) {
+    compile.variables.push_back({name, "System.String", false});
+    values.push_back(fhirpath::Value::string(text));
+    variables.push_back({name, {&values.back(), 1}});
   }
-  for (const std::string& text : texts) values.push_back(fhirpath::Value::string(text));
-  for (std::size_t i = 0; i < values.size(); ++i)
-    variables.push_back({compile.variables[i].name, {&values[i], 1}});
   auto view = views::compileFile(options.view, compile);
   if (!view) {
     for (const views::Problem& problem : view.error()) std::fprintf(stderr, "%s\n", problem.render().c_str());

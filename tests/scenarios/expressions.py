@@ -77,6 +77,28 @@ def limits(binary, checks):
             checks.check(code == 2 and wrong[0] in err, f"limits: {wrong}: {code} {err}")
 
 
+def variables(binary, checks):
+    """What --set gives is what the view uses as %NAME; a name that FHIRPath or the view has is refused."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        view = {"resource": "Patient", "constant": [{"name": "c", "valueString": "x"}], "select": [{"column": [{"name": "a", "path": "%who & %c"}]}]}
+        (folder / "view.json").write_text(json.dumps(view))
+
+        def run(*options):
+            done = subprocess.run([binary, "view", "view.json", "-", "-q", *options], cwd=folder, input='{"resourceType":"Patient"}\n',
+                                  capture_output=True, text=True, timeout=60)
+            return done.returncode, done.stdout, done.stderr
+
+        checks.equal(run("--set", "who=a=b "), (0, "a\na=b x\n", ""), "variables: one")
+        for options, said in ((("--set", "who"), "--set who: there is no name and text"), (("--set", "=x"), "there is no name and text"),
+                              (("--set", "who=1", "--set", "resource=1"), "FHIRPath itself has %resource"),
+                              (("--set", "who=1", "--set", "who=2"), "%who is set already"),
+                              (("--set", "who=1", "--set", "c=2"), "view.json:1:48: error: no constant can be called 'c'"),
+                              (("--set", "whom=1",), "Did you mean '%whom'?")):
+            code, out, err = run(*options)
+            checks.check(code == 2 and out == "" and said in err, f"variables: {options}: {code} {out} {err}")
+
+
 def on_terminal(command, folder, wanted, seconds=60):
     """Runs it with a pseudo terminal as stdout and stderr and feeds it patients, every fifth with a line behind it that is no JSON, until
     the terminal has shown `wanted`. The text shown, and how many patients there were."""

@@ -18,7 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "peers" 
 from peer import fates  # noqa: E402
 from world import Checks, World, get  # noqa: E402
 from support import agrees, delete, post, wait_for  # noqa: E402
-from expressions import limits, progress  # noqa: E402
+from expressions import limits, progress, variables  # noqa: E402
 from forms import forms, national_feedback  # noqa: E402
 from periods import daily_window, month_end, month_kills  # noqa: E402
 from provider_rows import provider_rows, provider_rows_after_kills, provider_rows_of_an_older_journal  # noqa: E402
@@ -321,7 +321,7 @@ def mappings_explained(binary, checks):
 
 SCENARIOS = [search_to_mesh, both_formats, forms, national_feedback, hints_and_deletes, hints_alone, push_and_health, bad_input, huge_input, national_faults, daily_window, month_end,
              month_kills, provider_rows, provider_rows_of_an_older_journal, provider_rows_after_kills, virtual_wards, commands_say_no,
-             limits, progress, mappings_explained, words_of_others, stops_while_hanging]
+             limits, progress, variables, mappings_explained, words_of_others, stops_while_hanging]
 
 
 def main():
