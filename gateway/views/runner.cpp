@@ -67,6 +67,8 @@ struct Runner::Impl final : fhirpath::VisitListener {
   bool fill(const PlanColumn& column, const Value& focus, std::int64_t row_index,
             std::span<const Shared> shared);
   bool rest(const PlanColumn& column, Values items, Values& out, const std::string& place);
+  bool list(Values values, Cell& cell, const std::string& place);
+  void element(const Value& value, Cell& cell);
   bool scalar(const Value& value, Cell& cell, const std::string& place);
   std::span<const Source> sources(Values results, const Value& focus);
   std::span<const Source> takeVisits();
@@ -127,40 +129,41 @@ bool Runner::Impl::evaluate(const fhirpath::Program& program, const Value& focus
   return true;
 }
 
+void Runner::Impl::element(const Value& value, Cell& cell) {
+  const fhir::Document& document = value.document();
+  cell.kind = CellKind::kNull;
+  cell.text = {};
+  if (value.nodeIndex() == fhir::kNoNode) return;  // only extensions
+  switch (document[value.nodeIndex()].kind) {
+    case fhir::Kind::kString:
+      cell.kind = CellKind::kString;
+      break;
+    case fhir::Kind::kNumber:
+      cell.kind = CellKind::kNumber;
+      break;
+    case fhir::Kind::kTrue:
+    case fhir::Kind::kFalse:
+      cell.kind = CellKind::kBoolean;
+      break;
+    case fhir::Kind::kNull:
+      return;
+    case fhir::Kind::kObject:
+    case fhir::Kind::kArray:
+      cell.kind = CellKind::kJson;
+      json.clear();
+      fhir::writeJson(document, value.nodeIndex(), json);
+      cell.text = arena.copy(json);
+      return;
+  }
+  cell.text = document.scalar(value.nodeIndex());
+}
+
 bool Runner::Impl::scalar(const Value& value, Cell& cell, const std::string& place) {
   fhirpath::TextBuffer buffer;
   switch (value.kind()) {
-    case ValueKind::kNode: {
-      if (value.nodeIndex() == fhir::kNoNode) {
-        cell.kind = CellKind::kNull;  // only extensions
-        return true;
-      }
-      const fhir::Node& node = value.document()[value.nodeIndex()];
-      switch (node.kind) {
-        case fhir::Kind::kString:
-          cell.kind = CellKind::kString;
-          break;
-        case fhir::Kind::kNumber:
-          cell.kind = CellKind::kNumber;
-          break;
-        case fhir::Kind::kTrue:
-        case fhir::Kind::kFalse:
-          cell.kind = CellKind::kBoolean;
-          break;
-        case fhir::Kind::kNull:
-          cell.kind = CellKind::kNull;
-          return true;
-        case fhir::Kind::kObject:
-        case fhir::Kind::kArray:
-          cell.kind = CellKind::kJson;
-          json.clear();
-          fhir::writeJson(value.document(), value.nodeIndex(), json);
-          cell.text = arena.copy(json);
-          return true;
-      }
-      cell.text = value.document().scalar(value.nodeIndex());
+    case ValueKind::kNode:
+      element(value, cell);
       return true;
-    }
     case ValueKind::kBoolean:
       cell.kind = CellKind::kBoolean;
       cell.text = value.asBoolean() ? "true" : "false";
@@ -247,6 +250,19 @@ bool Runner::Impl::listenIfComputed(const PlanColumn& column, const Value& focus
   return done;
 }
 
+bool Runner::Impl::list(Values values, Cell& cell, const std::string& place) {
+  const std::span<Cell> items = arena.array<Cell>(values.size());
+  std::size_t count = 0;
+  for (const Value& value : values) {
+    if (!scalar(value, items[count], place)) return false;
+    if (!items[count].isNull()) ++count;
+  }
+  cell.kind = CellKind::kList;
+  cell.text = {};
+  cell.items = items.first(count);
+  return true;
+}
+
 bool Runner::Impl::fill(const PlanColumn& column, const Value& focus, std::int64_t row_index,
                         std::span<const Shared> shared) {
   const std::string& place = view->plan.columns[column.slot].name;
@@ -271,18 +287,7 @@ bool Runner::Impl::fill(const PlanColumn& column, const Value& focus, std::int64
     cell.sources = options.results_only && !options.nulls && values.empty() ? std::span<const Source>{}
                                                                             : sources(values, focus);
   }
-  if (column.collection) {
-    const std::span<Cell> items = arena.array<Cell>(values.size());
-    std::size_t count = 0;
-    for (const Value& value : values) {
-      if (!scalar(value, items[count], place)) return false;
-      if (!items[count].isNull()) ++count;
-    }
-    cell.kind = CellKind::kList;
-    cell.text = {};
-    cell.items = items.first(count);
-    return true;
-  }
+  if (column.collection) return list(values, cell, place);
   if (values.empty()) {
     cell.kind = column.joins ? CellKind::kString : CellKind::kNull;
     cell.text = {};

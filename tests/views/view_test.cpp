@@ -346,6 +346,32 @@ TEST_F(Views, WarnsOfWhatADatabaseWouldMixUp) {
   EXPECT_THAT(v->warnings()[1].issue.text, HasSubstr("has type boolean, in the first branch date"));
 }
 
+TEST_F(Views, ACellWithoutAValueHasNoTextOfTheRowBefore) {
+  const auto v = view(
+      R"({"resource":"Patient","select":[{"forEach":"telecom","column":[{"name":"v","path":"value"},{"name":"i","path":"%rowIndex"}]}]})");
+  Runner runner(environment_);
+  std::string out;
+  auto writer = RowWriter::make(RowFormat::kTable, *v, out);
+  writer->begin();
+  writer->mark();
+  ASSERT_TRUE(runner.run(*v, document(R"({"resourceType":"Patient","telecom":[{"value":"1"},
+      {"_value":{"extension":[{"url":"u","valueCode":"unknown"}]}}]})"),
+                         *writer));
+  writer->end();
+  EXPECT_EQ(out, "v  i\n-  -\n1  0\n   1\n");
+}
+
+TEST_F(Views, WarnsOfARepeatThatFindsNothingAnywhere) {
+  const auto v = view(R"({"resource":"QuestionnaireResponse","select":[
+      {"repeat":["item","answer.item"],"column":[{"name":"a","path":"linkId"}]},
+      {"repeat":["item","anser.item"],"column":[{"name":"b","path":"linkId"}]}]})");
+  ASSERT_EQ(v->warnings().size(), 1U) << "answer is an element of an item, though not of the focus";
+  EXPECT_EQ(v->warnings()[0].issue.path, "select[1].repeat[1]");
+  EXPECT_THAT(v->warnings()[0].issue.text, HasSubstr("no element 'anser'"));
+  options_.strict = true;
+  EXPECT_FALSE(compile(R"({"resource":"Patient","select":[{"repeat":["contct"],"column":[{"name":"a","path":"id"}]}]})", options_));
+}
+
 TEST_F(Views, AVariableFromOutsideIsNoConstantToo) {
   options_.variables.push_back({"since", "System.Date", false});
   const auto result = compile(

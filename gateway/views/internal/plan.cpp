@@ -1,13 +1,12 @@
 #include "views/internal/plan.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <iterator>
 #include <map>
 #include <set>
 
 #include "views/internal/chain.h"
+#include "views/internal/checks.h"
 
 namespace tributary::views::internal {
 namespace {
@@ -23,15 +22,6 @@ std::string contextName(const Definitions& definitions, TypeId type) {
   return definitions.typeKind(type) == TypeKind::kSystem ? "System." + name : name;
 }
 
-// False for what FHIR's integers do not hold (FHIR R4 2.24.0.1): fractions, and numbers out of range.
-bool wholeNumber(std::string_view type, std::string_view text) {
-  if (type != "integer" && type != "positiveInt" && type != "unsignedInt") return true;
-  std::int32_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size()) return false;
-  return type == "integer" || number >= (type == "positiveInt" ? 1 : 0);
-}
-
 bool mentions(std::span<const fhirpath::Mention> all, std::string_view name) {
   return std::ranges::find(all, name, &fhirpath::Mention::name) != all.end();
 }
@@ -43,19 +33,19 @@ bool usesRowIndex(const ProgramPtr& program) {
 class Compiler {
  public:
   Compiler(Definition definition, const CompileOptions& options, Problems& problems)
-      : options_(options), problems_(problems) {
+      : options_(options), problems_(problems), checks_(options, problems) {
     out_.definition = std::move(definition);
   }
 
   Compiled compile() {
     const Definition& definition = out_.definition;
-    if (options_.definitions != nullptr && !definition.resource.empty()) checkResource();
-    takeConstants();
+    out_.type = checks_.resource(out_.definition);
+    constants_ = checks_.constants(definition);
     for (std::size_t i = 0; i < definition.where.size(); ++i) {
       const Text& where = definition.where[i];
       out_.where_texts.push_back(where.value);
       ProgramPtr program = expression(where, definition.resource);
-      if (program) checkWhere(where, *program);
+      if (program) checks_.filter(where, *program);
       out_.where.push_back(std::move(program));
     }
     for (const SelectDefinition& select : definition.selects) {
@@ -67,70 +57,6 @@ class Compiler {
   }
 
  private:
-  void checkResource() {
-    const Definitions& definitions = *options_.definitions;
-    const std::string& name = out_.definition.resource;
-    out_.type = definitions.findType(name);
-    // Also names that are found, but stand in no resource: "FHIR.Patient", or a canonical.
-    if (out_.type != kNoType && definitions.typeKind(out_.type) == TypeKind::kResource &&
-        definitions.typeName(out_.type) == name)
-      return;
-    std::string_view near = definitions.typeName(out_.type);
-    if (out_.type == kNoType || definitions.typeKind(out_.type) != TypeKind::kResource)
-      near = nearestType(name, [](TypeKind kind) { return kind == TypeKind::kResource; });
-    problems_.add(Severity::kError, "view-structure", "resource", out_.definition.resource_node,
-                  "'" + name + "' is no resource type that is known here",
-                  near.empty() ? "Name a FHIR resource type, such as Patient."
-                               : "Did you mean '" + std::string(near) + "'?");
-    out_.type = kNoType;
-    out_.definition.resource.clear();  // its expressions are then not typed, and say nothing of it again
-  }
-
-  // The nearest name among the types of these kinds, or empty.
-  template <class F>
-  std::string_view nearestType(std::string_view wrong, F wanted) const {
-    std::vector<std::string_view> names;
-    for (TypeId type = 1; type < options_.definitions->typeCount(); ++type) {
-      if (wanted(options_.definitions->typeKind(type))) names.push_back(options_.definitions->typeName(type));
-    }
-    return nearestName(wrong, names);
-  }
-
-  // The constants that the expressions may use: none that FHIRPath or the caller has a meaning for, and none
-  // whose text is no value of its type.
-  void takeConstants() {
-    constexpr std::array<std::string_view, 5> kBuiltIn = {"context", "resource", "rootResource", "rowIndex",
-                                                          "terminologies"};
-    constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kFixed = {
-        {{"sct", "http://snomed.info/sct"},
-         {"loinc", "http://loinc.org"},
-         {"ucum", "http://unitsofmeasure.org"}}};
-    for (const ConstantDefinition& constant : out_.definition.constants) {
-      const std::string& name = constant.name.value;
-      const auto refuse = [&](std::string why) {
-        problems_.add(Severity::kError, "view-constant", constant.name.path, constant.name.node,
-                      "no constant can be called '" + name + "': " + std::move(why), "Give it another name.");
-      };
-      const auto* const fixed =
-          std::ranges::find_if(kFixed, [&](const auto& entry) { return entry.first == name; });
-      if (std::ranges::count(kBuiltIn, name) != 0) {
-        refuse("%" + name + " is a variable of FHIRPath");
-      } else if (fixed != std::end(kFixed) && constant.text != fixed->second) {
-        refuse("FHIRPath has %" + name + " for " + std::string(fixed->second));
-      } else if (std::ranges::find(options_.variables, name, &fhirpath::VariableDeclaration::name) !=
-                 options_.variables.end()) {
-        refuse("a variable of that name is given from outside");
-      }
-      constants_.push_back({name, constant.type, constant.text});
-      fhirpath::CompileOptions one;
-      one.constants = {constants_.back()};
-      if (fhirpath::compile("%`" + name + '`', one) && wholeNumber(constant.type, constant.text)) continue;
-      problems_.add(Severity::kError, "view-constant", constant.value.path, constant.value.node,
-                    "the constant '" + name + "' is no " + constant.type,
-                    "Write it as FHIR writes " + constant.type + ", or choose another type.");
-    }
-  }
-
   fhirpath::CompileOptions programOptions(std::string_view context) const {
     fhirpath::CompileOptions o;
     o.definitions = options_.definitions;
@@ -152,82 +78,17 @@ class Compiler {
     o.source_name = where.path;
     if (lenient) o.strict = false;
     auto program = fhirpath::compile(where.value, o);
-    if (!program && o.strict) {  // a %name that nobody defines is said in the same words, strict or not
-      fhirpath::CompileOptions lax = o;
-      lax.strict = false;
-      if (auto again = fhirpath::compile(where.value, lax); again && !(defined(where, **again) && typed(where, **again))) return nullptr;
-    }
     if (!program) {
-      problems_.addDiagnostic(Severity::kError, where, program.error(), remedyFor(where, program.error(), o));
+      checks_.failed(where, program.error(), o);
       return nullptr;
     }
-    if (!shareable(where, **program) || !defined(where, **program) || !typed(where, **program)) return nullptr;
+    if (!checks_.names(where, **program)) return nullptr;
     if (!lenient) {
       for (const fhirpath::Diagnostic& warning : (*program)->warnings()) {
         problems_.addDiagnostic(Severity::kWarning, where, warning);
       }
     }
     return std::move(*program);
-  }
-
-  // What to do where the diagnostic itself says nothing: a function that is only switched off is told apart.
-  static std::string remedyFor(const Text& where, const fhirpath::Diagnostic& diagnostic,
-                               fhirpath::CompileOptions options) {
-    if (!diagnostic.suggestion.empty() || !diagnostic.expected.empty()) return {};
-    if (!options.national_functions) {
-      options.national_functions = true;
-      if (fhirpath::compile(where.value, options))
-        return "It is for national mappings; `tributary view --national` switches it on.";
-    }
-    return "Try the expression with `tributary fhirpath`.";
-  }
-
-  // resolve() is FHIR's, so the compiler takes it; the functions of national mappings it refuses by itself.
-  bool shareable(const Text& where, const fhirpath::Program& program) {
-    if (options_.national_functions) return true;
-    const auto called = program.functionsCalled();
-    const auto at = std::ranges::find(called, "resolve", &fhirpath::Mention::name);
-    if (at == called.end()) return true;
-    fhirpath::Diagnostic diagnostic = program.diagnosticAt(*at);
-    diagnostic.message = "resolve() is not part of the shareable profile of SQL-on-FHIR";
-    problems_.addDiagnostic(
-        Severity::kError, where, diagnostic,
-        "Use getReferenceKey() and join the tables; `tributary view --national` switches it on.");
-    return false;
-  }
-
-  // SQL-on-FHIR: a constant that is used must be there.
-  bool defined(const Text& where, const fhirpath::Program& program) {
-    const std::string* before = nullptr;
-    for (const fhirpath::Mention& mention : program.variablesUnknown()) {
-      if (before != nullptr && *before == mention.name) continue;  // the same place, looked at again
-      before = &mention.name;
-      std::vector<std::string_view> names;
-      for (const fhirpath::Constant& constant : constants_) names.push_back(constant.name);
-      for (const auto& variable : options_.variables) names.push_back(variable.name);
-      names.insert(names.end(), {"context", "resource", "rootResource", "rowIndex"});
-      const std::string_view near = nearestName(mention.name, names);
-      fhirpath::Diagnostic diagnostic = program.diagnosticAt(mention);
-      diagnostic.message = "there is no constant '" + mention.name + "'";
-      problems_.addDiagnostic(Severity::kError, where, diagnostic,
-                              near.empty() ? "Add it to \"constant\", or write what is meant in its place."
-                                           : "Did you mean '%" + std::string(near) + "'?");
-    }
-    return program.variablesUnknown().empty();
-  }
-
-  // ofType(Patint) would fail at each resource, and getReferenceKey(Patint) give nothing for any.
-  bool typed(const Text& where, const fhirpath::Program& program) {
-    for (const fhirpath::Mention& mention : program.typesUnknown()) {
-      fhirpath::Diagnostic diagnostic = program.diagnosticAt(mention);
-      diagnostic.message = "there is no type '" + mention.name + "'";
-      const std::string_view near =
-          nearestType(mention.name, [](TypeKind kind) { return kind != TypeKind::kSystem; });
-      problems_.addDiagnostic(Severity::kError, where, diagnostic,
-                              near.empty() ? "Name a FHIR type, such as Quantity, or a System type."
-                                           : "Did you mean '" + std::string(near) + "'?");
-    }
-    return program.typesUnknown().empty();
   }
 
   // A part of an expression that has been compiled as a whole before: a problem here just means not to share.
@@ -240,19 +101,6 @@ class Compiler {
     const auto& types = program.resultType().types;
     if (options_.definitions == nullptr || types.size() != 1) return {};
     return contextName(*options_.definitions, types.front());
-  }
-
-  void checkWhere(const Text& where, const fhirpath::Program& program) {
-    const auto& types = program.resultType().types;
-    if (options_.definitions == nullptr || types.empty()) return;
-    const Definitions& definitions = *options_.definitions;
-    const TypeId system = definitions.findType("System.Boolean");
-    const TypeId fhir = definitions.findType("FHIR.boolean");
-    if (std::ranges::any_of(types, [&](TypeId t) { return t == system || t == fhir || t == kNoType; }))
-      return;
-    problems_.add(Severity::kError, "view-where", where.path, where.node,
-                  "the filter gives " + std::string(definitions.typeName(types.front())) + ", not a boolean",
-                  "Compare it with something, or put .exists() behind it.");
   }
 
   PlanNode node(const SelectDefinition& select, std::string context) {
@@ -306,7 +154,22 @@ class Compiler {
       item.clear();
       compileNext(item);
     }
+    warnOfRepeat(select, out, types.empty());
     return item;
+  }
+
+  // A path may be there for the items only, or for the focus only; one that finds nothing in either is a
+  // slip.
+  void warnOfRepeat(const SelectDefinition& select, const PlanNode& out, bool no_items) {
+    for (std::size_t i = 0; i < select.repeat.size(); ++i) {
+      const ProgramPtr& first = out.repeat_first[i];
+      const ProgramPtr& next = out.repeat_next[i];
+      if (!first->resultType().never || !(no_items || (next && next->resultType().never))) continue;
+      for (const fhirpath::Diagnostic& warning : first->warnings()) {
+        problems_.addDiagnostic(options_.strict ? Severity::kError : Severity::kWarning, select.repeat[i],
+                                warning);
+      }
+    }
   }
 
   void column(const ColumnDefinition& definition, const std::string& context, PlanNode& out) {
@@ -324,21 +187,9 @@ class Compiler {
     shown.location = definition.location;
     shown.tags = definition.tags;
     if (column.program && shown.type.empty()) shown.type = inferredType(*column.program);
-    checkType(definition);
+    checks_.columnType(definition);
     column.slot = slot(definition, std::move(shown));
     out.columns.push_back(std::move(column));
-  }
-
-  void checkType(const ColumnDefinition& definition) {
-    if (options_.definitions == nullptr || definition.type.empty() ||
-        options_.definitions->findType(definition.type) != kNoType)
-      return;
-    const std::string_view near =
-        nearestType(definition.type, [](TypeKind kind) { return kind != TypeKind::kSystem; });
-    problems_.add(Severity::kWarning, "view-structure", definition.location + ".type", definition.type_node,
-                  "there is no type '" + definition.type + "'",
-                  near.empty() ? "Name a FHIR type, such as string, code, date or Quantity, or leave it out."
-                               : "Did you mean '" + std::string(near) + "'?");
   }
 
   std::string inferredType(const fhirpath::Program& program) const {
@@ -367,25 +218,13 @@ class Compiler {
     } else if (there.collection != shown.collection) {
       unionProblem(definition.name,
                    "the column '" + shown.name + "' differs from the first branch in 'collection'");
-    } else if (!sameType(there.type, shown.type, !definition.type.empty())) {
+    } else if (!checks_.sameType(there.type, shown.type, !definition.type.empty())) {
       problems_.add(
           Severity::kWarning, "view-union", definition.name.path, definition.name.node,
           "the column '" + shown.name + "' has type " + shown.type + ", in the first branch " + there.type,
           "Give both the same type.");
     }
     return static_cast<std::uint32_t>(i);
-  }
-
-  // Types that nobody declared may differ as code and string do: a database has one type for both.
-  bool sameType(const std::string& a, const std::string& b, bool declared) const {
-    if (a.empty() || b.empty() || a == b) return true;
-    if (declared || options_.definitions == nullptr) return !declared;
-    const auto stored = [&](const std::string& name) {
-      const TypeId type = options_.definitions->findType(name);
-      const TypeId system = options_.definitions->systemType(type);
-      return system == kNoType ? type : system;
-    };
-    return stored(a) == stored(b);
   }
 
   void unionProblem(const Text& where, std::string text) {
@@ -525,6 +364,7 @@ class Compiler {
 
   const CompileOptions& options_;
   Problems& problems_;
+  Checks checks_;
   Compiled out_;
   std::vector<fhirpath::Constant> constants_;
   std::vector<Text> name_places_;
