@@ -67,6 +67,8 @@ void evaluateFiles(FhirpathSession& session,
       });
   progress.clear();
   session.setBeforeText({});
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+    failWith(fail(ErrorCode::kUnavailable, "standard output takes no more").error());
   if (broken) exitWith(kExitUsage);
   if (!result) {
     Error error = std::move(result).error();

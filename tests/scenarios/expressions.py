@@ -72,6 +72,12 @@ def limits(binary, checks):
         checks.equal((code, err.count("error:")), (1, 20), f"limits: problems are counted, not all shown: {err[-300:]}")
         checks.check(err.endswith("50 resources with problems\n"), f"limits: the count of problems: {err[-300:]}")
 
+        for command in (("view", "view.json"), ("fhirpath", "id")):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([binary, *command, "-"], cwd=folder, input='{"resourceType":"Patient","id":"a"}\n', stdout=full,
+                                      stderr=subprocess.PIPE, text=True, timeout=60)
+            checks.check(done.returncode == 3 and "standard output takes no more" in done.stderr, f"limits: a full disk: {command}: {done}")
+
         for wrong in (("--max-memory", "12Q"), ("--max-memory", "1"), ("--max-steps", "0"), ("--max-nesting", "5000"), ("--max-document", "3G")):
             code, out, err = view(*wrong)
             checks.check(code == 2 and wrong[0] in err, f"limits: {wrong}: {code} {err}")

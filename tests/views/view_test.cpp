@@ -389,6 +389,14 @@ TEST(ViewJson, BrokenJsonIsAProblemWithItsPlace) {
   EXPECT_EQ(result.error().front().issue.line, 2U);
 }
 
+TEST_F(Views, ManyUnknownNamesAreNotAllLookedFor) {
+  std::string path = "id is A";
+  for (int i = 0; i < 5000; ++i) path += " or id is A" + std::to_string(i);
+  const auto result = compile(R"({"resource":"Patient","select":[{"column":[{"name":"a","path":")" + path + R"("}]}]})", options_);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().size(), 20U);
+}
+
 TEST(ViewJson, MissingFileIsAProblem) {
   const auto result = compileFile("/nonexistent/view.json", {});
   ASSERT_FALSE(result);

@@ -14,6 +14,8 @@ using terminology::TypeKind;
 
 namespace {
 
+constexpr std::size_t kMostTold = 20;  // unknown names of one expression; looking for the nearest takes time
+
 // False for what FHIR's integers do not hold (FHIR R4 2.24.0.1): fractions, and numbers out of range.
 bool wholeNumber(std::string_view type, std::string_view text) {
   if (type != "integer" && type != "positiveInt" && type != "unsignedInt") return true;
@@ -142,7 +144,8 @@ bool Checks::shareable(const Text& where, const fhirpath::Program& program) {
 // SQL-on-FHIR: a constant that is used must be there.
 bool Checks::defined(const Text& where, const fhirpath::Program& program) {
   const std::string* before = nullptr;
-  for (const fhirpath::Mention& mention : program.variablesUnknown()) {
+  const auto unknown = program.variablesUnknown();
+  for (const fhirpath::Mention& mention : unknown.first(std::min(unknown.size(), kMostTold))) {
     if (before != nullptr && *before == mention.name) continue;  // the same place, looked at again
     before = &mention.name;
     std::vector<std::string_view> names;
@@ -156,12 +159,13 @@ bool Checks::defined(const Text& where, const fhirpath::Program& program) {
                             near.empty() ? "Add it to \"constant\", or write what is meant in its place."
                                          : "Did you mean '%" + std::string(near) + "'?");
   }
-  return program.variablesUnknown().empty();
+  return unknown.empty();
 }
 
 // ofType(Patint) would fail at each resource, and getReferenceKey(Patint) give nothing for any.
 bool Checks::typed(const Text& where, const fhirpath::Program& program) {
-  for (const fhirpath::Mention& mention : program.typesUnknown()) {
+  const auto unknown = program.typesUnknown();
+  for (const fhirpath::Mention& mention : unknown.first(std::min(unknown.size(), kMostTold))) {
     fhirpath::Diagnostic diagnostic = program.diagnosticAt(mention);
     diagnostic.message = "there is no type '" + mention.name + "'";
     const std::string_view near = nearestType(options_.definitions, mention.name, notOfSystem);
@@ -169,7 +173,7 @@ bool Checks::typed(const Text& where, const fhirpath::Program& program) {
                             near.empty() ? "Name a FHIR type, such as Quantity, or a System type."
                                          : "Did you mean '" + std::string(near) + "'?");
   }
-  return program.typesUnknown().empty();
+  return unknown.empty();
 }
 
 void Checks::filter(const Text& where, const fhirpath::Program& program) {
