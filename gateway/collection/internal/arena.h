@@ -1,6 +1,6 @@
 #pragma once
+#include <algorithm>
 #include <cstddef>
-#include <cstring>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -12,7 +12,7 @@ class TextArena {
  public:
   std::string_view keep(std::string_view text) {
     char* const at = take(text.size());
-    std::memcpy(at, text.data(), text.size());
+    std::copy_n(text.data(), text.size(), at);  // memcpy would not take the nullptr of an empty text
     return {at, text.size()};
   }
   char* take(std::size_t size) {
