@@ -11,7 +11,9 @@ namespace {
 
 void printIssues(const std::string& path, const std::vector<Issue>& issues) {
   for (const Issue& issue : issues) {
-    std::fprintf(stderr, "%s:%u:%u: %s: %s%s%s\n", path.c_str(), issue.line, issue.column, std::string(severityName(issue.severity)).c_str(),
+    // What is not in the file has no line.
+    const std::string place = issue.line == 0 ? path : path + ":" + std::to_string(issue.line) + ":" + std::to_string(issue.column);
+    std::fprintf(stderr, "%s: %s: %s%s%s\n", place.c_str(), std::string(severityName(issue.severity)).c_str(),
                  issue.path.empty() ? "" : (issue.path + ": ").c_str(), issue.text.c_str(),
                  issue.remedy.empty() ? "" : ("\n    " + issue.remedy).c_str());
   }

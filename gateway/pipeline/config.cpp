@@ -157,6 +157,23 @@ class Reader {
                       std::move(text), std::move(remedy)});
   }
 
+  // Of what is not there at all: no line.
+  void missing(std::string path, std::string text, std::string remedy) {
+    issues.push_back({Severity::kError, "config", std::move(path), Issue::kNoOffset, 0, 0, std::move(text), std::move(remedy)});
+  }
+  // At the key where the table has it, else at the table.
+  void issueAt(const toml::table& table, const char* key, const std::string& path, std::string text, std::string remedy) {
+    const toml::node* node = table.get(key);
+    issue(node != nullptr ? node->source() : table.source(), path + "." + key, std::move(text), std::move(remedy));
+  }
+  bool faulty(const std::string& path) const {
+    return std::ranges::any_of(issues, [&](const Issue& one) { return one.path == path; });
+  }
+  // Whether a key is there, rightly or wrongly, or under a misspelt name that has been told: then it is not missing as well.
+  bool given(const toml::table& table, const std::string& path, const char* key) const {
+    return table.contains(key) || suggested_.contains(path + "." + key);
+  }
+
   // `apart`: a key that somebody else reads.
   void table(const toml::table& table, const std::string& path, const std::vector<Key>& keys, std::string_view apart = {}) {
     place(path, table);
@@ -171,7 +188,7 @@ class Reader {
       }
     }
     for (const Key& key : keys) {
-      if (key.required && !table.contains(key.name)) {
+      if (key.required && !given(table, path, key.name)) {
         issue(table.source(), path + "." + key.name, std::string("'") + key.name + "' is missing",
               std::string("Add it: ") + key.meaning + ".");
       }
@@ -196,6 +213,7 @@ class Reader {
         nearest = key.name;
       }
     }
+    if (!nearest.empty()) suggested_.insert(path + "." + nearest);
     issue(name.source(), path, "there is no key '" + std::string(name.str()) + "' here",
           nearest.empty() ? "See 'tributary config keys' for all keys." : "Did you mean '" + nearest + "'?");
   }
@@ -239,9 +257,17 @@ class Reader {
         const std::string text = node.is_string() ? *node.value<std::string>() : "";
         const auto found = std::find(key.choices.begin(), key.choices.end(), text);
         if (found == key.choices.end()) {
-          std::string all;
-          for (const auto choice : key.choices) all += (all.empty() ? "" : ", ") + std::string(choice);
-          return wrong("Use one of: " + all + ".");
+          std::string all, nearest;
+          std::size_t best = 3;
+          for (const std::string_view choice : key.choices) {
+            all += (all.empty() ? "" : choice == key.choices.back() ? " or " : ", ") + std::string(choice);
+            if (const std::size_t d = distance(text, choice); d < best) {
+              best = d;
+              nearest = choice;
+            }
+          }
+          return issue(node.source(), path, "'" + std::string(key.name) + "' must be " + all,
+                       nearest.empty() ? "Write one of them in quotes." : "Did you mean \"" + nearest + "\"?");
         }
         *static_cast<std::uint8_t*>(key.target) = static_cast<std::uint8_t>(found - key.choices.begin());
         return;
@@ -297,6 +323,7 @@ class Reader {
   }
 
   std::filesystem::path folder_;
+  std::set<std::string> suggested_;  // paths of keys that a misspelt one probably means
 };
 
 // An address:port that can be listened at.
@@ -314,8 +341,9 @@ void checkUrl(Reader& reader, const toml::table& table, const char* key, const s
 }
 
 void checkSource(Reader& reader, const toml::table& table, const SourceConfig& source, const std::string& path) {
+  const bool kind_known = table.contains("kind") && !reader.faulty(path + ".kind");
   const auto need = [&](bool given, const char* key) {
-    if (!given) reader.issue(table.source(), path + "." + key, std::string("this kind of source needs '") + key + "'", "Add it.");
+    if (kind_known && !given && !reader.given(table, path, key)) reader.issue(table.source(), path + "." + key, std::string("this kind of source needs '") + key + "'", "Add it.");
   };
   if (source.kind == SourceKind::kSearch) need(!source.url.empty(), "url");
   if (source.kind == SourceKind::kFiles) need(!source.folder.empty(), "folder");
@@ -334,8 +362,10 @@ void checkTogether(Reader& reader, const Config& config, const toml::table& root
   };
   if (!config.listen.empty()) checkAddress(reader, config.listen, "gateway.listen", at("listen"));
   checkAddress(reader, config.admin, "gateway.admin", at("admin"));
-  const auto listen = parseAddress(config.listen), admin = parseAddress(config.admin);
-  if (listen && admin && listen->port != 0 && listen->port == admin->port && listen->host == admin->host) {
+  if (reader.faulty("gateway.listen") || reader.faulty("gateway.admin") || reader.faulty("gateway")) {
+    // What they are meant to be is not known.
+  } else if (const auto listen = parseAddress(config.listen), admin = parseAddress(config.admin);
+             listen && admin && listen->port != 0 && listen->port == admin->port && listen->host == admin->host) {
     reader.issue(at("admin"), "gateway.admin", "'admin' and 'listen' are the same address", "Give each its own port.");
   }
   const SourceConfig* push = nullptr;
@@ -343,6 +373,7 @@ void checkTogether(Reader& reader, const Config& config, const toml::table& root
     const SourceConfig& source = config.sources[i];
     const toml::source_region where = root["source"][i].node()->source();
     const std::string path = "source[" + std::to_string(i) + "]";
+    if (reader.faulty(path + ".kind")) continue;
     if (source.kind == SourceKind::kPush && push != nullptr) {
       reader.issue(where, path, "'" + push->name + "' takes the pushes already: both would have the same URLs", "Keep one source of kind push; its clients may share it.");
     }
@@ -354,8 +385,9 @@ void checkTogether(Reader& reader, const Config& config, const toml::table& root
 }
 
 void checkDestination(Reader& reader, const toml::table& table, const DestinationConfig& d, const std::string& path) {
+  const bool kind_known = table.contains("kind") && !reader.faulty(path + ".kind");
   const auto need = [&](bool given, const char* key) {
-    if (!given) reader.issue(table.source(), path + "." + key, std::string("this kind of destination needs '") + key + "'", "Add it.");
+    if (kind_known && !given && !reader.given(table, path, key)) reader.issue(table.source(), path + "." + key, std::string("this kind of destination needs '") + key + "'", "Add it.");
   };
   if (d.kind == DestinationKind::kFolder) need(!d.folder.empty(), "folder");
   if (d.kind == DestinationKind::kMesh) {
@@ -366,19 +398,19 @@ void checkDestination(Reader& reader, const toml::table& table, const Destinatio
     need(table.contains("password"), "password");
     need(table.contains("shared_key"), "shared_key");
   }
-  if (d.format == deliver::FileForm::kAccess && d.access_template.empty()) {
+  if (d.format == deliver::FileForm::kAccess && d.access_template.empty() && !reader.given(table, path, "template")) {
     reader.issue(table.source(), path + ".template", "format \"accdb\" needs 'template'", "Name the blank database that the collection publishes.");
   }
   const auto digit = [&](std::size_t i) { return d.at[i] >= '0' && d.at[i] <= '9'; };
   if (d.at.size() != 5 || d.at[2] != ':' || !digit(0) || !digit(1) || !digit(3) || !digit(4) || d.at.substr(0, 2) > "23" || d.at.substr(3) > "59") {
-    reader.issue(table.source(), path + ".at", "'at' is no time of day", "Write HH:MM, such as \"02:00\".");
+    reader.issueAt(table, "at", path, "'at' is no time of day", "Write HH:MM, such as \"02:00\".");
   }
   checkUrl(reader, table, "url", d.url, path);
   if (d.chunk_bytes == 0 || d.chunk_bytes > 100'000'000) {
     reader.issue(table["chunk_bytes"].node()->source(), path + ".chunk_bytes", "'chunk_bytes' must be from 1 to 100000000", "Use 20000000.");
   }
   if (d.keep_days > 36'500) reader.issue(table["keep_days"].node()->source(), path + ".keep_days", "'keep_days' must be from 0 to 36500", "Use 30.");
-  if (d.max_rows == 0) reader.issue(table.source(), path + ".max_rows", "'max_rows' must be at least 1", "Use 100000.");
+  if (d.max_rows == 0) reader.issueAt(table, "max_rows", path, "'max_rows' must be at least 1", "Use 100000.");
 }
 
 // Keys that belong to a mode, and their bounds.
@@ -402,7 +434,8 @@ void checkPeriods(Reader& reader, const toml::table& table, DestinationConfig& d
 void readCollection(Reader& reader, const toml::table& root, Config& config) {
   const toml::table* table = root["collection"].as_table();
   if (table == nullptr) {
-    return reader.issue(root.source(), "collection", "there is no [collection]",
+    if (root.contains("collection")) return reader.issue(root["collection"].node()->source(), "collection", "this must be a table", "Write [collection].");
+    return reader.missing("collection", "there is no [collection]",
                         "Add [collection] with id = \"NAME/VERSION\", a folder of the mappings.");
   }
   reader.table(*table, "collection",
@@ -493,24 +526,21 @@ ConfigResult loadConfig(const std::filesystem::path& path, bool secrets) {
   readCollection(reader, root, config);
   readList(reader, root, "source", config.sources, [&](const toml::table& table, SourceConfig& source, const std::string& at) {
     std::uint64_t page_size = source.page_size;
-    const std::size_t before = reader.issues.size();
     reader.table(table, at, sourceKeys(source, page_size));
     source.page_size = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(page_size, 1, 10'000));
-    // What a kind needs is asked only where the keys themselves are right: one fault, one message.
-    if (reader.issues.size() == before) checkSource(reader, table, source, at);
+    checkSource(reader, table, source, at);
   });
   readList(reader, root, "destination", config.destinations, [&](const toml::table& table, DestinationConfig& d, const std::string& at) {
     DestinationNumbers numbers{d.max_rows, 0, d.days_before_close, d.keep_days};
-    const std::size_t before = reader.issues.size();
     reader.table(table, at, destinationKeys(d, numbers));
     d.max_rows = static_cast<std::uint32_t>(std::min<std::uint64_t>(numbers.max_rows, 10'000'000));
     d.keep_days = static_cast<std::uint32_t>(std::min<std::uint64_t>(numbers.keep_days, 1'000'000));
     checkPeriods(reader, table, d, numbers, at);
-    if (reader.issues.size() == before) checkDestination(reader, table, d, at);
+    checkDestination(reader, table, d, at);
   });
-  if (reader.issues.empty()) checkTogether(reader, config, root);
-  if (config.sources.empty()) reader.issue(root.source(), "source", "there is no [[source]]", "Add at least one.");
-  if (config.destinations.empty()) reader.issue(root.source(), "destination", "there is no [[destination]]", "Add at least one.");
+  checkTogether(reader, config, root);
+  if (!root.contains("source")) reader.missing("source", "there is no [[source]]", "Add at least one.");
+  if (!root.contains("destination")) reader.missing("destination", "there is no [[destination]]", "Add at least one.");
 
   result.issues = std::move(reader.issues);
   config.places = std::move(reader.places);

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "base/clock.h"
 #include "collection/collection.h"
 #include "pipeline/config.h"
 #include "pipeline/mesh_options.h"
@@ -37,10 +36,11 @@ class Checker {
         folder(at + ".folder", destination.folder);
         continue;
       }
-      if (!tls(at, destination)) continue;
-      static const SystemClock clock;
-      if (const auto made = deliver::MeshDestination::create(meshOptions(destination, fs::temp_directory_path()), clock); !made) {
-        add(at, made.error().text, "See 'tributary config keys' for what this kind of destination needs.");
+      tls(at, destination);
+      deliver::MeshOptions options = meshOptions(destination, fs::temp_directory_path());
+      options.tls = {};  // looked at above
+      for (const deliver::MeshOptionFault& fault : deliver::completeMeshOptions(options)) {
+        add(at + "." + fault.option, "'" + std::string(fault.option) + "' " + fault.text, "See 'tributary config keys' for what this kind of destination needs.");
       }
     }
     return std::move(issues_);
@@ -55,7 +55,7 @@ class Checker {
       key.resize(key.rfind('.'));
       place = config_.places.find(key);
     }
-    const Place at = place == config_.places.end() ? Place{1, 1} : place->second;
+    const Place at = place == config_.places.end() ? Place{} : place->second;
     issues_.push_back({Severity::kError, "config", std::move(path), Issue::kNoOffset, at.line, at.column, std::move(text), std::move(remedy)});
   }
 
@@ -72,8 +72,7 @@ class Checker {
   }
 
   template <class Part>
-  bool tls(const std::string& at, const Part& part) {
-    const std::size_t before = issues_.size();
+  void tls(const std::string& at, const Part& part) {
     const std::pair<const char*, const std::string&> files[] = {
         {".ca_file", part.ca_file}, {".certificate_file", part.certificate_file}, {".key_file", part.key_file}};
     for (const auto& [key, file] : files) {
@@ -82,7 +81,6 @@ class Checker {
     if (part.certificate_file.empty() != part.key_file.empty()) {
       add(at + (part.key_file.empty() ? ".certificate_file" : ".key_file"), "a client certificate and its key go together", "Name both or neither.");
     }
-    return issues_.size() == before;
   }
 
   void checkCollection() {

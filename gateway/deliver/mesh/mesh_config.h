@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/redacted.h"
@@ -49,8 +50,14 @@ struct MeshOptions {
   ReceiptLimits receipt_limits = {};
 };
 
-// Completes and checks the options: kInvalidArgument with the name of the option that is missing or out of
-// bounds.
+// An option that is missing or out of its bounds: "url" "must be https".
+struct MeshOptionFault {
+  const char* option;
+  std::string text;
+};
+// Completes the options, and says all that is wrong with them.
+std::vector<MeshOptionFault> completeMeshOptions(MeshOptions& options);
+// The same as one error (kInvalidArgument).
 Result<void> checkMeshOptions(MeshOptions& options);
 
 }  // namespace tributary::deliver
