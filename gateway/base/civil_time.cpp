@@ -66,10 +66,6 @@ Instant TimeZone::toInstant(const CivilTime& civil) const {
   return Instant{local.time_since_epoch() - std::chrono::duration_cast<Duration>(info.first.offset)};
 }
 
-Instant TimeZone::startOfDay(std::int32_t year, unsigned month, unsigned day) const {
-  return toInstant({year, static_cast<std::uint8_t>(month), static_cast<std::uint8_t>(day), 0, 0, 0, 0});
-}
-
 std::string formatInstant(Instant instant) {
   const CivilTime c = fromLocal(date::local_time<Duration>{instant.time_since_epoch()});
   char text[40];

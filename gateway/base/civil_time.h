@@ -23,8 +23,6 @@ class TimeZone {
   static Result<TimeZone> find(std::string_view name);
 
   CivilTime toCivil(Instant instant) const;
-  // The first instant of a civil day: 00:00 local, or the first moment that exists.
-  Instant startOfDay(std::int32_t year, unsigned month, unsigned day) const;
   // A civil time that does not exist (spring) moves forward by the gap; one that exists twice (autumn) is the earlier.
   Instant toInstant(const CivilTime& civil) const;
   // Minutes east of UTC at that instant.

@@ -4,12 +4,10 @@
 #include <memory>
 #include <optional>
 
-#include "base/clock.h"
-#include "cli/collection_bench.h"
-#include "cli/config_command.h"
+#include "cli/command.h"
 #include "cli/private_file.h"
+#include "cli/stored_gateway.h"
 #include "pipeline/feedback.h"
-#include "store/sqlite/sqlite_store.h"
 
 namespace tributary::cli {
 namespace {
@@ -116,24 +114,15 @@ class Listing {
 };
 
 void feedback(const FeedbackOptions& options) {
-  const pipeline::Config config = requireConfig(options.config);
-  const auto mappings = config.mappings.empty() ? shareFolder("fhir-mappings") : config.mappings;
-  const auto collection = loadCollection(mappings / config.collection, {config.settings});
-  static const SystemClock clock;
-  store::SqliteOptions sqlite;
-  sqlite.path = config.state / "tributary.db";
-  sqlite.clock = &clock;
-  sqlite.read_only = true;
-  auto store = store::openSqliteStore(sqlite);
-  if (!store) failWith(store.error());
+  const StoredGateway gateway = openStoredGateway(options.config);
   if (options.submission != 0) {
-    const auto known = (*store)->submission(options.submission);
+    const auto known = gateway.store->submission(options.submission);
     if (!known) failWith(known.error());
     if (!*known) failWith(fail(ErrorCode::kNotFound, "there is no submission " + std::to_string(options.submission)).error(), kExitUsage);
   }
   auto file = PrivateFile::create(options.output);
   if (!file) failWith(file.error());
-  Listing listing(**store, *collection, *file);
+  Listing listing(*gateway.store, *gateway.collection, *file);
   if (auto listed = options.submission != 0 ? listing.ofSubmission(options.submission) : listing.everything(); !listed) failWith(listed.error());
   if (auto kept = file->commit(); !kept) failWith(kept.error());
   std::printf("%s: %llu findings; the file holds patient data\n", options.output.c_str(), static_cast<unsigned long long>(listing.findings()));

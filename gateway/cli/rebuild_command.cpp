@@ -9,13 +9,12 @@
 
 #include "base/civil_date.h"
 #include "base/clock.h"
-#include "cli/collection_bench.h"
 #include "cli/config_command.h"
+#include "cli/stored_gateway.h"
 #include "fhir/json_reader.h"
 #include "net/http_client.h"
 #include "net/url.h"
 #include "pipeline/month_file.h"
-#include "store/sqlite/sqlite_store.h"
 
 namespace tributary::cli {
 namespace {
@@ -65,25 +64,15 @@ const pipeline::DestinationConfig& destinationOf(const pipeline::Config& config,
 }
 
 // Files of the month in a folder, from the store as it is; nothing is sent and nothing is changed.
-void write(const Options& options, const pipeline::Config& config, const pipeline::DestinationConfig& destination) {
+void write(const Options& options, const pipeline::DestinationConfig& destination) {
   static const SystemClock clock;
-  collection::LoadOptions load;
-  load.settings = config.settings;
-  load.calendar = config.calendar;
-  const auto folder = (config.mappings.empty() ? shareFolder("fhir-mappings") : config.mappings) / config.collection;
-  const auto collection = loadCollection(folder, load);
-  store::SqliteOptions sqlite;
-  sqlite.path = config.state / "tributary.db";
-  sqlite.clock = &clock;
-  sqlite.read_only = true;
-  auto store = store::openSqliteStore(sqlite);
-  if (!store) failWith(store.error());
-  const auto zone = TimeZone::find(collection->timeZone());
+  const StoredGateway gateway = openStoredGateway(options.config);
+  const auto zone = TimeZone::find(gateway.collection->timeZone());
   if (!zone) failWith(zone.error());
   const CivilTime now = zone->toCivil(clock.now());
   std::error_code error;
   std::filesystem::create_directories(options.folder, error);
-  const auto file = pipeline::writeMonthFile(**store, collection, destination, options.month, clock.now(),
+  const auto file = pipeline::writeMonthFile(*gateway.store, gateway.collection, destination, options.month, clock.now(),
                                              fmt::format("{}T{:02}:{:02}:{:02}", civilDay(now), now.hour, now.minute, now.second), options.folder);
   if (!file) failWith(file.error());
   std::printf("%s: %llu rows of %s%s; nothing was sent\n", file->file.c_str(), static_cast<unsigned long long>(file->rows), options.month.c_str(),
@@ -117,7 +106,7 @@ void rebuild(const Options& options) {
   if (!parseMonth(options.month)) failWith(fail(ErrorCode::kInvalidArgument, "'" + options.month + "' is no month; write it as 2026-09").error(), kExitUsage);
   const pipeline::Config config = requireConfig(options.config);
   const pipeline::DestinationConfig& destination = destinationOf(config, options.destination);
-  if (!options.folder.empty()) return write(options, config, destination);
+  if (!options.folder.empty()) return write(options, destination);
   const std::string url = "http://" + config.admin + "/destinations/" + net::percentEncode(destination.name) + "/rebuild?period=" + options.month;
   std::string confirm = options.confirm;
   if (confirm.empty()) {

@@ -15,6 +15,7 @@ StoredGateway openStoredGateway(const std::string& path) {
   out.folder = (out.config.mappings.empty() ? shareFolder("fhir-mappings") : out.config.mappings) / out.config.collection;
   collection::LoadOptions options;
   options.settings = out.config.settings;
+  options.calendar = out.config.calendar;
   out.collection = loadCollection(out.folder, options);
   store::SqliteOptions sqlite;
   sqlite.path = out.config.state / "tributary.db";

@@ -185,22 +185,6 @@ void writeRow(std::string& out, const RowOutcome& row) {
 
 }  // namespace
 
-std::string_view layerName(Receipt::Layer layer) {
-  switch (layer) {
-    case Receipt::Layer::kTransportRejected:
-      return "transport-rejected";
-    case Receipt::Layer::kFileAccepted:
-      return "file-accepted";
-    case Receipt::Layer::kFileRejected:
-      return "file-rejected";
-    case Receipt::Layer::kRows:
-      return "rows";
-    case Receipt::Layer::kUnreadable:
-      break;
-  }
-  return "unreadable";
-}
-
 std::expected<Receipt, Issue> parseReceipt(std::string_view json, const ReceiptLimits& limits) {
   fhir::JsonReader reader;
   Document document;

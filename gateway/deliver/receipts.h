@@ -55,7 +55,6 @@ struct Receipt {
   std::uint64_t total = 0, succeeded = 0, failed = 0;
   std::vector<RowOutcome> rows = {};
 };
-std::string_view layerName(Receipt::Layer layer);
 
 struct ReceiptLimits {
   std::size_t bytes = std::size_t{256} << 20;

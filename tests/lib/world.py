@@ -171,6 +171,19 @@ class World:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def wait_for(what, seconds=60, pause=0.05):
+    """Calls `what` until it is true; False when it was not in time. An address that does not answer yet is no error."""
+    end = time.time() + seconds
+    while time.time() < end:
+        try:
+            if what():
+                return True
+        except OSError:
+            pass
+        time.sleep(pause)
+    return False
+
+
 def closing(text):
     """Counts of a closing line: {'resources': …, 'rows': …, 'accepted': …, 'rejected': …, 'quarantined': …, 'unaccounted': …}."""
     last = [line for line in text.splitlines() if " unaccounted" in line]

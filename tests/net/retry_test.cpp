@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "base/civil_time.h"
-#include "net/breaker.h"
 #include "net/gzip.h"
 
 namespace tributary::net {
@@ -69,35 +68,6 @@ TEST(Retry, ClassifiesStatuses) {
   for (const int status : {400, 401, 403, 404, 409, 410, 417, 422, 501, 505}) {
     EXPECT_EQ(classifyStatus(status, true), RetryClass::kPermanent) << status;
   }
-}
-
-TEST(BreakerTest, OpensTriesOnceAndDoublesItsWait) {
-  FakeClock clock(kNow);
-  Breaker breaker(clock, {.failures = 2, .open_for = 10s, .max_open_for = 30s});
-  EXPECT_TRUE(breaker.allow());
-  breaker.failure();
-  breaker.success();
-  breaker.failure();
-  EXPECT_TRUE(breaker.allow());
-  breaker.failure();
-  EXPECT_EQ(breaker.state(), Breaker::State::kOpen);
-  EXPECT_FALSE(breaker.allow());
-  EXPECT_EQ(breaker.opensAgain(), kNow + 10s);
-  for (const Duration wait : {10s, 20s, 30s, 30s}) {
-    clock.advance(wait - 1ms);
-    EXPECT_FALSE(breaker.allow());
-    clock.advance(1ms);
-    EXPECT_TRUE(breaker.allow());
-    EXPECT_EQ(breaker.state(), Breaker::State::kHalfOpen);
-    EXPECT_FALSE(breaker.allow()) << "one trial at a time";
-    breaker.failure();
-  }
-  clock.advance(30s);
-  EXPECT_TRUE(breaker.allow());
-  breaker.success();
-  EXPECT_EQ(breaker.state(), Breaker::State::kClosed);
-  EXPECT_TRUE(breaker.allow());
-  EXPECT_TRUE(breaker.allow());
 }
 
 TEST(Gzip, RoundTripsAndIsDeterministic) {

@@ -1,10 +1,9 @@
 """What the scenarios share: requests, waiting, and the account beside what the national side holds."""
 import json
-import time
 import urllib.error
 import urllib.request
 
-from world import closing, get
+from world import closing, get, wait_for  # noqa: F401 (the scenarios take it from here)
 
 
 def post(url, body, kind="application/fhir+json", method="POST"):
@@ -23,18 +22,6 @@ def national_rows(world, table):
 
 def delete(url):
     urllib.request.urlopen(urllib.request.Request(url, method="DELETE"), timeout=10).close()
-
-
-def wait_for(what, seconds=30):
-    end = time.time() + seconds
-    while time.time() < end:
-        try:
-            if what():
-                return True
-        except OSError:
-            pass
-        time.sleep(0.05)
-    return False
 
 
 def agrees(checks, world, account, code, name):
