@@ -194,7 +194,9 @@ TEST_F(FilesTest, XmlIsTakenAsItsJsonAndItsFaultsAreThoseOfXml) {
   takeAll();
   EXPECT_EQ(counts("drop").current, 1U);
   std::map<std::string, std::pair<std::string, std::uint64_t>> refused;
-  for (const auto& one : *store_->rejects(0, 10, false)) refused[one.where] = {one.rule, one.line};
+  const auto rejects = store_->rejects(0, 10, false);
+  ASSERT_TRUE(rejects);
+  for (const auto& one : *rejects) refused[one.where] = {one.rule, one.line};
   EXPECT_EQ(refused.at("broken.xml"), std::pair("xml-syntax"s, std::uint64_t{4}));
   EXPECT_EQ(refused.at("empty.xml").first, "xml-syntax");
   EXPECT_EQ(refused.at("no-id.xml"), std::pair("invalid-id"s, std::uint64_t{0})) << "no line of a JSON that nobody has";

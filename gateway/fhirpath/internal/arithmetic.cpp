@@ -144,6 +144,7 @@ bool Evaluator::Impl::arithmetic(const Expr& e, const Value& a, const Value& b, 
     };
     return quantityArithmetic(e, wrap(a), wrap(b), out);
   }
+  if (noValue(a) || noValue(b)) return true;
   const auto shown = [&](const Value& v) {
     return std::string(v.isNode() ? types.name({typeOf(v), ValueKind::kNode}) : systemTypeName(v.kind()));
   };
@@ -225,7 +226,8 @@ bool Evaluator::Impl::evalSign(const Expr& e, const Frame& frame, Collection& ou
       return true;
     }
     default:
-      return fail(e, "a sign stands before something that is no number", "a number or a quantity");
+      return noValue(v) ||
+             fail(e, "a sign stands before something that is no number", "a number or a quantity");
   }
 }
 

@@ -324,9 +324,7 @@ bool Evaluator::Impl::compare(const Expr& e, const Value& first, const Value& se
   if (b.kind() == ValueKind::kQuantity && isNumber(a.kind())) {
     return compare(e, newQuantity({decimalOf(a), "1", false}), b, out);
   }
-  // A Quantity that is no amount: it has no value, or a comparator.
-  const auto noAmount = [&](const Value& v) { return v.isNode() && types.isQuantity(v.type()); };
-  if (noAmount(a) || noAmount(b)) return true;
+  if (noValue(a) || noValue(b)) return true;
   const auto shown = [&](const Value& v) {
     return std::string(v.isNode() ? types.name({typeOf(v), ValueKind::kNode}) : systemTypeName(v.kind()));
   };

@@ -99,6 +99,7 @@ bool Evaluator::Impl::callBoundaries(const Expr& e, const Frame& frame, Span inp
   }
   if (!single) return true;
   const Value v = atom(*single);
+  if (noValue(v)) return true;
   const bool time = v.kind() == ValueKind::kTime;
   const bool number =
       v.kind() == ValueKind::kInteger || v.kind() == ValueKind::kLong || v.kind() == ValueKind::kDecimal;

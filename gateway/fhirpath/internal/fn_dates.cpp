@@ -32,6 +32,7 @@ bool Evaluator::Impl::callDates(const Expr& e, const Frame& /*frame*/, Span inpu
   if (!singleton(e, input, single)) return false;
   if (!single) return true;
   const Value v = atom(*single, false);
+  if (noValue(v)) return true;
   if (v.kind() != ValueKind::kDate && v.kind() != ValueKind::kDateTime && v.kind() != ValueKind::kTime) {
     return fail(e, "the input is no date or time", "a date, dateTime or time");
   }

@@ -69,8 +69,10 @@ bool Evaluator::Impl::callExistence(const Expr& e, const Frame& frame, Span inpu
       bool result = all;
       for (const Value& item : input) {
         const Value v = atom(item, false);
-        if (v.kind() != ValueKind::kBoolean) return fail(e, "an item is no boolean", "booleans");
-        if ((v.asBoolean() == wanted) != all) result = !all;
+        if (v.kind() != ValueKind::kBoolean && !noValue(v))
+          return fail(e, "an item is no boolean", "booleans");
+        const bool is = v.kind() == ValueKind::kBoolean && v.asBoolean() == wanted;
+        if (is != all) result = !all;
       }
       push(result);
       return true;

@@ -42,6 +42,7 @@ bool Evaluator::Impl::callFhir(const Expr& e, const Frame& frame, Span input, Co
         return false;
       if (!a || !b) return true;
       const Value x = atom(*a), y = atom(*b);
+      if (noValue(x) || noValue(y)) return true;
       if (x.kind() != ValueKind::kQuantity || y.kind() != ValueKind::kQuantity) {
         return fail(e, "comparable() is for quantities", "a quantity");
       }

@@ -69,6 +69,7 @@ bool Evaluator::Impl::callMath(const Expr& e, const Frame& frame, Span input, Co
   }
   if (!single) return true;
   const Value v = atom(*single);
+  if (noValue(v) || (argument && noValue(*argument))) return true;
   const bool quantity = v.kind() == ValueKind::kQuantity;
   if (!isInteger(v) && v.kind() != ValueKind::kDecimal &&
       !(quantity && (e.function == kAbs || e.function == kRound))) {

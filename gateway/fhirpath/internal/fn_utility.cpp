@@ -133,7 +133,7 @@ bool Evaluator::Impl::callAggregates(const Expr& e, const Frame& frame, Span inp
     sum = next[0];
   }
   if (e.function == kSum) {
-    out.push(sum);
+    if (!noValue(sum)) out.push(sum);
     return true;
   }
   plus.op = Op::kDivide;

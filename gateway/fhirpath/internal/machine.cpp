@@ -228,7 +228,11 @@ bool Evaluator::Impl::truth(const Expr& e, Span values, std::optional<bool>& out
   if (values.empty()) return true;
   if (values.size() > 1) return fail(e, "there are " + std::to_string(values.size()) + " items", "a boolean");
   const Value v = atom(values[0], false);
-  out = v.kind() == ValueKind::kBoolean ? v.asBoolean() : true;
+  if (v.kind() == ValueKind::kBoolean) {
+    out = v.asBoolean();
+  } else if (!noValue(v) || types.primitive(v.type()) != Primitive::kBoolean) {
+    out = true;  // that it is there
+  }
   return true;
 }
 
@@ -273,6 +277,7 @@ bool Evaluator::Impl::evalInteger(const Expr& e, const Frame& frame, std::option
   if (!evalSpan(e, frame, values) || !singleton(e, values, single)) return false;
   if (!single) return true;
   const Value v = atom(*single, false);
+  if (noValue(v)) return true;
   if (v.kind() != ValueKind::kInteger && v.kind() != ValueKind::kLong)
     return fail(e, "not an integer", "an integer");
   out = v.asInteger();

@@ -72,6 +72,11 @@ class Evaluator::Impl {
   Value atom(const Value& v, bool quantities = true);
   Value atomQuiet(const Value& v, bool quantities);  // without telling the visit listener
   std::optional<QuantityValue> quantityOf(const Value& node);
+  // Of what atom() gave: a primitive that has only extensions, or a Quantity that is no amount (without a
+  // value, or with a comparator). Where a System value is wanted it counts as empty.
+  bool noValue(const Value& v) const {
+    return v.isNode() && (v.nodeIndex() == fhir::kNoNode || types.isQuantity(v.type()));
+  }
   Value newQuantity(const QuantityValue& q);
   Value newString(std::string_view text);  // copies
   char* newText(const Expr& e, std::size_t size);
