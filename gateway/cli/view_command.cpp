@@ -235,7 +235,7 @@ void addViewCommand(CLI::App& root) {
       ->capture_default_str();
   command->add_flag("--strict", options->strict, "Unknown elements are errors");
   command->add_flag("--national", options->national,
-                    "Allow resolve() and translate(), beyond the shareable profile");
+                    "Allow resolve() and translate(), which SQL-on-FHIR does not have");
   command->add_option("--terminology", options->terminology,
                       "Folder or file with ConceptMaps, ValueSets, CodeSystems");
   command->add_option("--set", options->variables, "NAME=TEXT: a variable that the view uses as %NAME");

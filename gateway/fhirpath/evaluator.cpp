@@ -19,6 +19,7 @@ Evaluator::Scope::Scope(Evaluator& evaluator) : impl_(*evaluator.impl_) {
   if (impl_.open_scopes++ == 0) {
     impl_.arena.reset();
     impl_.made.clear();
+    impl_.steps = 0;
   }
   const Arena::Mark mark = impl_.arena.mark();
   mark_[0] = mark.block;
@@ -50,6 +51,7 @@ Result<std::span<const Value>> Evaluator::evaluate(const Program& program, const
   Impl& machine = *impl_;
   if (machine.open_scopes == 0) {
     machine.arena.reset();
+    machine.steps = 0;
     if (!machine.made.empty()) machine.made.clear();
   }
   Collection out = machine.collection();
@@ -59,7 +61,6 @@ Result<std::span<const Value>> Evaluator::evaluate(const Program& program, const
   if (root.plan != nullptr && root.plan->steps_covered == root.children.size() && focus.isNode() &&
       focus.type() == root.plan->input && !machine.trace_steps) {
     machine.program = &impl;
-    machine.steps = 0;
     ok = runFused(machine, root, *root.plan, focus, out);
     if (ok && machine.arena.exhausted()) [[unlikely]]
       ok = machine.failLimit(root, "the result is too large");

@@ -105,9 +105,9 @@ class Evaluator {
   // A resource within it, such as that of a Bundle's entry, with its type.
   Value resource(const fhir::Document& document, fhir::NodeIndex node) const;
 
-  // While a Scope is open, results stay good across further calls; closing it gives back the memory of what
-  // was evaluated inside. Scopes nest: for (item of evaluate(for_each)) { Scope inner(e); evaluate(column,
-  // item) … }.
+  // While a Scope is open, results stay good across further calls, and the steps of all calls count together
+  // against Limits::steps; closing it gives back the memory of what was evaluated inside. Scopes nest: for
+  // (item of evaluate(for_each)) { Scope inner(e); evaluate(column, item) … }.
   class Scope {
    public:
     explicit Scope(Evaluator& evaluator);

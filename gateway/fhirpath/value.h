@@ -34,6 +34,7 @@ struct QuantityValue {
   Decimal value;
   std::string_view unit = "1";
   bool calendar = false;
+  bool text_only = false;  // the unit is a word of its sender's, not UCUM: nothing converts it
 };
 
 // One item of a FHIRPath collection. Small and trivially copyable: it points into Documents, the Program or

@@ -421,6 +421,9 @@ bool Runner::Impl::filtered(Outcome& outcome) {
       const fhir::Kind kind = values[0].document()[values[0].nodeIndex()].kind;
       if (kind == fhir::Kind::kTrue || kind == fhir::Kind::kFalse) holds = kind == fhir::Kind::kTrue;
     }
+    if (!holds && values.size() == 1 && values[0].isNode() && values[0].nodeIndex() == fhir::kNoNode) {
+      holds = false;  // only extensions: it has no value
+    }
     if (!holds) {
       fail("view-where-type", place, "the filter does not give a boolean",
            "Compare it with something, or put .exists() behind it.");

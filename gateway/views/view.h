@@ -51,7 +51,7 @@ struct CompileOptions {
   const terminology::Definitions* definitions = nullptr;
   // Unknown elements and types in expressions are errors; otherwise they are warnings and give nothing.
   bool strict = false;
-  // Beyond the shareable profile: translate() and the other functions of fhirpath's national_functions;
+  // Beyond SQL-on-FHIR: translate() and the other functions of fhirpath's national_functions;
   // resolve().
   bool national_functions = false;
   // Columns that begin with the same path evaluate it once. false: each by itself, for comparison.

@@ -153,17 +153,19 @@ bool Evaluator::Impl::arithmetic(const Expr& e, const Value& a, const Value& b, 
 
 bool Evaluator::Impl::quantityArithmetic(const Expr& e, const QuantityValue& a, const QuantityValue& b,
                                          Collection& out) {
-  const auto push = [&](const std::optional<Decimal>& value, std::string_view unit, bool calendar) {
-    if (value) out.push(newQuantity({*value, unit, calendar}));
+  const auto push = [&](const std::optional<Decimal>& value, const QuantityValue& unit) {
+    if (value) out.push(newQuantity({*value, unit.unit, unit.calendar, unit.text_only}));
   };
   if (e.op == Op::kAdd || e.op == Op::kSubtract) {
     std::optional<Decimal> other = b.value;
     if (a.unit != b.unit || a.calendar != b.calendar) {
       const auto x = unitOf(a), y = unitOf(b);
       if (!x || !y || !terminology::comparable(*x, *y)) return true;  // incommensurable: empty
+      // 36.5 'Cel' + 1 'K' is no sum: one is a place on a scale.
+      if (x->scale != y->scale) return true;
       other = terminology::convert(b.value, *y, *x);
     }
-    if (other) push(e.op == Op::kAdd ? a.value.plus(*other) : a.value.minus(*other), a.unit, a.calendar);
+    if (other) push(e.op == Op::kAdd ? a.value.plus(*other) : a.value.minus(*other), a);
     return true;
   }
   if (e.op != Op::kMultiply && e.op != Op::kDivide) return fail(e, "quantities have no 'div' and 'mod'");
@@ -171,11 +173,11 @@ bool Evaluator::Impl::quantityArithmetic(const Expr& e, const QuantityValue& a, 
   if (!value) return true;
   // With a plain number the unit stays; else it is the product's in base units.
   if (b.unit == "1") {
-    push(value, a.unit, a.calendar);
+    push(value, a);
     return true;
   }
   if (a.unit == "1" && e.op == Op::kMultiply) {
-    push(value, b.unit, b.calendar);
+    push(value, b);
     return true;
   }
   const auto x = unitOf(a), y = unitOf(b);
@@ -185,7 +187,7 @@ bool Evaluator::Impl::quantityArithmetic(const Expr& e, const QuantityValue& a, 
   const std::string canonical = terminology::canonicalUnit(unit->dimension);
   const auto target = terminology::parseUnit(canonical);
   if (!target) return true;
-  push(terminology::convert(*value, *unit, *target), newString(canonical).asString(), false);
+  push(terminology::convert(*value, *unit, *target), {{}, newString(canonical).asString()});
   return true;
 }
 
@@ -194,7 +196,8 @@ bool Evaluator::Impl::dateArithmetic(const Expr& e, const Value& date, const Qua
   const auto unit = durationUnit(by);
   if (!unit) {
     return fail(e,
-                "'" + std::string(by.unit.substr(0, 20)) + "' is not a duration that can be added to a date",
+                "the unit" + ifWritten(*e.children[1], " ", e.children[1]->text) +
+                    " is not a duration that can be added to a date",
                 "a calendar duration, or a definite one of a week or less");
   }
   const auto amount = by.value.truncated(0).toInteger();  // N1 6.6.4: the decimal part is ignored

@@ -194,12 +194,17 @@ TypeSet Checker::checkPath(Expr* e, const Scope& scope, const TypeSet& input, bo
     constant = constant && step->constant;
     if (step->op == Op::kFunction && step->function == FunctionId::kDefineVariable &&
         step->children[0]->op == Op::kLiteral && step->children[0]->value.kind() == ValueKind::kString) {
+      const std::string& name = step->children[0]->text;
+      const auto named = [&](const auto& one) { return one.name == name; };
+      if (std::ranges::any_of(options_.constants, named) || std::ranges::any_of(options_.variables, named)) {
+        error(*step->children[0], "%" + name + " is a variable of the environment", "another name");
+      }
       TypeSet type = set;
       if (step->children.size() > 1) {
         type.types = step->children[1]->types;
         type.many = step->children[1]->many;
       }
-      defined_.push_back({step->children[0]->text, type});
+      defined_.push_back({name, type});
     }
     set = next;
   }

@@ -135,8 +135,7 @@ Evaluator::Impl::Equality Evaluator::Impl::equal(const Value& first, const Value
   }
   if (a.isNode() || b.isNode()) {  // a complex element against a System value: only quantities meet
     const Value p = atom(a), q = atom(b);
-    if (p.kind() != ValueKind::kQuantity || q.kind() != ValueKind::kQuantity) return Equality::kNo;
-    return equal(p, q);
+    return p.isNode() || q.isNode() ? Equality::kNo : equal(p, q);
   }
   if (isNumber(a.kind()) && isNumber(b.kind())) {
     if (isInteger(a.kind()) && isInteger(b.kind())) return of(a.asInteger() == b.asInteger());

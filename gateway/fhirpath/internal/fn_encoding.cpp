@@ -1,4 +1,7 @@
 // encode, decode, escape, unescape (FHIRPath 2.1 STU).
+#include <charconv>
+#include <optional>
+
 #include "base/hash.h"
 #include "fhirpath/internal/machine.h"
 #include "fhirpath/internal/utf8.h"
@@ -110,6 +113,19 @@ void escapeJson(std::string_view text, std::string& out) {
   }
 }
 
+constexpr std::uint32_t kReplacement = 0xFFFD;  // for half of a pair, which no UTF-8 can hold
+
+bool isSurrogate(std::uint32_t code) {
+  return code >= 0xD800 && code < 0xE000;
+}
+
+std::optional<std::uint32_t> fourHex(std::string_view text, std::size_t at) {
+  if (at > text.size() || text.size() - at < 4) return std::nullopt;
+  std::uint32_t code = 0;
+  const auto [stop, error] = std::from_chars(text.data() + at, text.data() + at + 4, code, 16);
+  return error == std::errc() && stop == text.data() + at + 4 ? std::optional(code) : std::nullopt;
+}
+
 void unescapeHtml(std::string_view text, std::string& out) {
   static constexpr std::pair<std::string_view, char> kEntities[] = {
       {"&lt;", '<'}, {"&gt;", '>'}, {"&amp;", '&'}, {"&quot;", '"'}, {"&apos;", '\''}};
@@ -124,14 +140,16 @@ void unescapeHtml(std::string_view text, std::string& out) {
         break;
       }
       if (!found && text.substr(i).starts_with("&#")) {
-        const std::size_t end = text.find(';', i);
-        if (end != std::string_view::npos && end - i <= 10) {
+        const std::size_t end = i + text.substr(i, 11).find(';');
+        if (end >= i + 3) {
           const bool hex = text[i + 2] == 'x' || text[i + 2] == 'X';
           const std::string digits(text.substr(i + (hex ? 3 : 2), end - i - (hex ? 3 : 2)));
-          char* stop = nullptr;
-          const unsigned long code = std::strtoul(digits.c_str(), &stop, hex ? 16 : 10);
-          if (!digits.empty() && *stop == '\0' && code > 0 && code < 0x110000) {
-            appendUtf8Checked(out, static_cast<std::uint32_t>(code));
+          std::uint32_t code = 0;
+          const auto [stop, error] =
+              std::from_chars(digits.data(), digits.data() + digits.size(), code, hex ? 16 : 10);
+          const bool whole = error == std::errc() && stop == digits.data() + digits.size();
+          if (whole && code > 0 && code < 0x110000 && !isSurrogate(code)) {
+            appendUtf8Checked(out, code);
             i = end + 1;
             found = true;
           }
@@ -166,15 +184,19 @@ void unescapeJson(std::string_view text, std::string& out) {
         out += '\b';
         break;
       case 'u': {
-        const std::string digits(text.substr(i + 1, 4));
-        char* stop = nullptr;
-        const unsigned long code = std::strtoul(digits.c_str(), &stop, 16);
-        if (digits.size() == 4 && *stop == '\0') {
-          appendUtf8Checked(out, static_cast<std::uint32_t>(code));
-          i += 4;
-        } else {
+        auto code = fourHex(text, i + 1);
+        if (!code) {
           out += c;
+          break;
         }
+        i += 4;
+        if (*code >= 0xD800 && *code < 0xDC00 && text.substr(i + 1).starts_with("\\u")) {
+          if (const auto low = fourHex(text, i + 3); low && *low >= 0xDC00 && *low < 0xE000) {
+            code = 0x10000 + ((*code - 0xD800) << 10) + (*low - 0xDC00);
+            i += 6;
+          }
+        }
+        appendUtf8Checked(out, isSurrogate(*code) ? kReplacement : *code);
         break;
       }
       default:
@@ -190,7 +212,7 @@ bool Evaluator::Impl::callEncoding(const Expr& e, const Frame& frame, Span input
   std::optional<std::string_view> text, format;
   if (!inputString(e, input, text) || !evalString(*e.children[0], frame, format)) return false;
   if (!text || !format) return true;
-  if (text->size() > environment.limits.memory / 8) return failLimit(e, "the text is too long");
+  if (text->size() > longestText()) return failLimit(e, "the text is too long");
   std::string result;
   bool known = true, ok = true;
   switch (e.function) {
@@ -199,6 +221,7 @@ bool Evaluator::Impl::callEncoding(const Expr& e, const Frame& frame, Span input
       break;
     case kDecode:
       known = decode(*text, *format, result, ok);
+      ok = ok && isUtf8(result);  // a String is text: other bytes make none
       break;
     case kEscape:
     case kUnescape:

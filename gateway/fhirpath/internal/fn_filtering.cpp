@@ -44,6 +44,7 @@ bool Evaluator::Impl::callFiltering(const Expr& e, const Frame& frame, Span inpu
           inner.self = round.span().subspan(i, 1);
           inner.index = static_cast<std::int64_t>(i);
           if (!eval(*e.children[0], inner, inner.self, found)) return false;
+          if (arena.exhausted()) break;
         }
         if (arena.exhausted()) return failLimit(e, "repeat() does not end, or its result is too large");
         Collection next = collection();

@@ -109,7 +109,7 @@ bool Evaluator::Impl::callProfiles(const Expr& e, const Frame& frame, Span input
   if (types.definitions() == nullptr) return fail(e, "there are no definitions to ask here");
   Conformance conformance(*this, e);
   if (conformance.profile(*url) == nullptr)
-    return fail(e, "the profile is not known: " + std::string(url->substr(0, 200)));
+    return fail(e, "the profile is not known" + ifWritten(*e.children[0], ": ", *url));
   const auto verdict = conformance.conforms(*url, *single);
   if (conformance.failed()) return false;
   if (verdict != terminology::Verdict::kUnknown)
@@ -126,10 +126,10 @@ bool Evaluator::Impl::callSlice(const Expr& e, const Frame& frame, Span input, C
   if (types.definitions() == nullptr) return fail(e, "there are no definitions to ask here");
   Conformance conformance(*this, e);
   const Profile* const profile = conformance.profile(*url);
-  if (profile == nullptr) return fail(e, "the profile is not known: " + std::string(url->substr(0, 200)));
+  if (profile == nullptr) return fail(e, "the profile is not known" + ifWritten(*e.children[0], ": ", *url));
   const FoundSlice slice = findSlice(profile->root, *name);
   if (slice.slice == nullptr)
-    return fail(e, "the profile has no slice '" + std::string(name->substr(0, 200)) + "'");
+    return fail(e, "the profile has no such slice" + ifWritten(*e.children[1], ": ", *name));
   for (const Value& v : input) {
     if (!step(e)) return false;
     const auto verdict = conformance.belongs(*profile, slice, v);

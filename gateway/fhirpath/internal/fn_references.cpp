@@ -44,9 +44,11 @@ std::string_view scalarOf(const fhir::Document& document, NodeIndex object, fhir
   return node != kNoNode && document[node].kind == Kind::kString ? document.scalar(node) : std::string_view{};
 }
 
+constexpr std::string_view kHistory = "/_history/";
+
 // "Patient/1" of "http://server/fhir/Patient/1/_history/2", without the version.
 std::string_view withoutVersion(std::string_view reference) {
-  if (const auto at = reference.find("/_history/"); at != std::string_view::npos)
+  if (const auto at = reference.find(kHistory); at != std::string_view::npos)
     reference = reference.substr(0, at);
   return reference;
 }
@@ -83,6 +85,17 @@ NodeIndex inBundle(const fhir::Document& document, NodeIndex bundle, NodeIndex f
   const NodeIndex entries = document.member(bundle, names::kEntry);
   if (entries == kNoNode || document[entries].kind != Kind::kArray) return kNoNode;
   const std::string_view plain = withoutVersion(reference);
+  // A reference to a version finds that one only, where the resource tells its version.
+  const std::string_view version =
+      plain.size() < reference.size() ? reference.substr(plain.size() + kHistory.size()) : std::string_view{};
+  const auto ofVersion = [&](NodeIndex resource) {
+    if (version.empty()) return true;
+    const NodeIndex meta = document.member(resource, names::kMeta);
+    const std::string_view own = meta != kNoNode && document[meta].kind == Kind::kObject
+                                     ? scalarOf(document, meta, names::kVersionId)
+                                     : std::string_view{};
+    return own.empty() || own == version;
+  };
   std::string full;
   if (!absolute(plain) && from_entry != kNoNode && document[from_entry].kind == Kind::kObject) {
     const std::string_view own = scalarOf(document, from_entry, names::kFullUrl);
@@ -95,20 +108,31 @@ NodeIndex inBundle(const fhir::Document& document, NodeIndex bundle, NodeIndex f
   }
   const TypeAndId wanted = split(plain);
   NodeIndex by_id = kNoNode;
+  std::string_view by_id_url;
+  bool several = false;
   for (NodeIndex i = entries + 1; i < document[entries].next; i = document[i].next) {
     ++steps;
     if (document[i].kind != Kind::kObject) continue;
     const NodeIndex resource = document.member(i, names::kResource);
     if (resource == kNoNode || document[resource].kind != Kind::kObject) continue;
     const std::string_view url = scalarOf(document, i, names::kFullUrl);
+    if (!ofVersion(resource)) continue;
     if (!url.empty() && (url == plain || url == reference || (!full.empty() && url == full))) return resource;
-    if (by_id == kNoNode && !absolute(plain) && !wanted.type.empty() &&
-        scalarOf(document, resource, names::kResourceType) == wanted.type &&
-        scalarOf(document, resource, names::kId) == wanted.id) {
+    // Without a base of its own, by type and id; of another server only where no other server has such a one.
+    const bool elsewhere = !full.empty() && url.find("://") != std::string_view::npos;
+    if (elsewhere || absolute(plain) || wanted.type.empty() ||
+        scalarOf(document, resource, names::kResourceType) != wanted.type ||
+        scalarOf(document, resource, names::kId) != wanted.id) {
+      continue;
+    }
+    if (by_id == kNoNode) {
       by_id = resource;
+      by_id_url = url;
+    } else if (url != by_id_url) {
+      several = true;
     }
   }
-  return by_id;
+  return several ? kNoNode : by_id;
 }
 
 }  // namespace
@@ -141,8 +165,8 @@ std::string_view Evaluator::Impl::targetType(const Value& from, std::string_view
 }
 
 // SQL-on-FHIR: what getResourceKey() gives for the resource that is referred to. A search (Patient?…), a
-// contained resource and a canonical have no key; a urn has that of the resource whose Bundle.entry.fullUrl it
-// is, and else stands for itself.
+// contained resource and a canonical have no key; a urn has that of the resource whose Bundle.entry.fullUrl
+// it is, and else stands for itself.
 void Evaluator::Impl::referenceKey(const Expr& e, const Value& from, std::string_view reference,
                                    Collection& out) {
   if (reference.find_first_of("?#|") != std::string_view::npos) return;

@@ -1,7 +1,11 @@
 // matches, matchesFull, replaceMatches (FHIRPath N1 5.6.8 …) on RE2: linear time, bounded memory.
 #include <re2/re2.h>
 
+#include <algorithm>
+#include <array>
+
 #include "fhirpath/internal/machine.h"
+#include "fhirpath/internal/utf8.h"
 
 namespace tributary::fhirpath {
 namespace {
@@ -38,6 +42,34 @@ std::string substitution(std::string_view text, const re2::RE2& pattern) {
 
 }  // namespace
 
+// As RE2::GlobalReplace does it; but each search may look at all that is left of the text, and that is
+// counted.
+bool Evaluator::Impl::replaceAll(const Expr& e, std::string_view text, const re2::RE2& pattern,
+                                 std::string_view rewrite, std::string& out) {
+  constexpr int kGroups = 10;  // what a substitution can name
+  std::array<re2::StringPiece, kGroups> groups;
+  const int count = std::min(kGroups, 1 + pattern.NumberOfCapturingGroups());
+  std::size_t at = 0, last_end = std::string_view::npos;
+  while (at <= text.size()) {
+    if (!step(e, 1 + (text.size() - at) / 256)) return false;
+    if (out.size() > longestText()) return failLimit(e, "the text is too long");
+    if (!pattern.Match(piece(text), at, text.size(), re2::RE2::UNANCHORED, groups.data(), count)) break;
+    const auto begin = static_cast<std::size_t>(groups[0].data() - text.data());
+    out += text.substr(at, begin - at);
+    if (groups[0].empty() && begin == last_end) {  // no empty match right behind another
+      if (begin >= text.size()) return true;
+      at = begin;
+      utf8Next(text, at);
+      out += text.substr(begin, at - begin);
+      continue;
+    }
+    pattern.Rewrite(&out, piece(rewrite), groups.data(), count);
+    at = last_end = begin + groups[0].size();
+  }
+  if (at < text.size()) out += text.substr(at);
+  return true;
+}
+
 bool Evaluator::Impl::callRegex(const Expr& e, const Frame& frame, Span input, Collection& out) {
   using enum FunctionId;
   std::optional<std::string_view> text, pattern, with, flags;
@@ -65,11 +97,8 @@ bool Evaluator::Impl::callRegex(const Expr& e, const Frame& frame, Span input, C
     if (!compiled->CheckRewriteString(piece(rewrite), &problem)) {
       return fail(*e.children[1], "the substitution names a group that the pattern does not have");
     }
-    if (with->size() > 0 && text->size() > environment.limits.memory / (with->size() + 1)) {
-      return failLimit(e, "the text is too long");
-    }
-    std::string replaced(*text);
-    re2::RE2::GlobalReplace(&replaced, *compiled, piece(rewrite));
+    std::string replaced;
+    if (!replaceAll(e, *text, *compiled, rewrite, replaced)) return false;
     out.push(newString(replaced));
   }
   return true;

@@ -1,5 +1,6 @@
 // Strings (FHIRPath N1 5.6). Positions count characters (code points), as the standard has them.
 #include <algorithm>
+#include <cstring>
 
 #include "fhirpath/internal/machine.h"
 #include "fhirpath/internal/utf8.h"
@@ -9,6 +10,22 @@ namespace {
 
 bool isBlank(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f' || c == '\v';
+}
+
+// In linear time, whatever the two look like; std::string_view::find is not.
+std::size_t findText(std::string_view text, std::string_view what, std::size_t from = 0) {
+  const std::string_view rest = text.substr(from);
+  const void* const found = ::memmem(rest.data(), rest.size(), what.data(), what.size());
+  return found == nullptr ? std::string_view::npos
+                          : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+}
+
+std::size_t findLastText(std::string_view text, std::string_view what) {
+  constexpr std::size_t kShort = 32;
+  if (what.size() <= kShort) return text.rfind(what);
+  const std::string backwards(text.rbegin(), text.rend()), wanted(what.rbegin(), what.rend());
+  const std::size_t at = findText(backwards, wanted);
+  return at == std::string_view::npos ? at : text.size() - at - what.size();
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -38,7 +55,8 @@ std::string replaced(std::string_view text, std::string_view what, std::string_v
     }
     return out;
   }
-  for (std::size_t found; (found = text.find(what, at)) != std::string_view::npos && out.size() < limit;) {
+  for (std::size_t found;
+       (found = findText(text, what, at)) != std::string_view::npos && out.size() < limit;) {
     out += text.substr(at, found - at);
     out += with;
     at = found + what.size();
@@ -108,7 +126,7 @@ bool Evaluator::Impl::callSearch(const Expr& e, const Frame& frame, std::optiona
   switch (e.function) {
     case kIndexOf:
     case kLastIndexOf: {
-      const std::size_t at = e.function == kIndexOf ? text->find(*what) : text->rfind(*what);
+      const std::size_t at = e.function == kIndexOf ? findText(*text, *what) : findLastText(*text, *what);
       out.push(Value::integer(
           at == std::string_view::npos ? -1 : static_cast<std::int64_t>(utf8Length(text->substr(0, at)))));
       return true;
@@ -120,11 +138,11 @@ bool Evaluator::Impl::callSearch(const Expr& e, const Frame& frame, std::optiona
       out.push(Value::boolean(text->ends_with(*what)));
       return true;
     case kContains:
-      out.push(Value::boolean(text->find(*what) != std::string_view::npos));
+      out.push(Value::boolean(findText(*text, *what) != std::string_view::npos));
       return true;
     case kReplace: {
       if (!with) return true;
-      const std::size_t limit = environment.limits.memory;
+      const std::size_t limit = longestText();
       const std::string changed = replaced(*text, *what, *with, limit);
       if (changed.size() >= limit) return failLimit(e, "the text is too long");
       if (!step(e, changed.size() / 64)) return false;
@@ -133,7 +151,8 @@ bool Evaluator::Impl::callSearch(const Expr& e, const Frame& frame, std::optiona
     }
     default: {  // split
       std::size_t at = 0;
-      for (std::size_t found; !what->empty() && (found = text->find(*what, at)) != std::string_view::npos;) {
+      for (std::size_t found;
+           !what->empty() && (found = findText(*text, *what, at)) != std::string_view::npos;) {
         out.push(Value::string(text->substr(at, found - at)));
         at = found + what->size();
         if (!step(e)) return false;
@@ -156,7 +175,7 @@ bool Evaluator::Impl::callJoin(const Expr& e, const Frame& frame, Span input, Co
     if (!first) joined += separator.value_or("");
     first = false;
     joined += *text;
-    if (joined.size() > environment.limits.memory) return failLimit(e, "the text is too long");
+    if (joined.size() > longestText()) return failLimit(e, "the text is too long");
   }
   if (!input.empty()) out.push(newString(joined));
   return true;

@@ -139,7 +139,8 @@ bool Evaluator::Impl::callTranslate(const Expr& e, const Frame& frame, Span inpu
       if (!step(e)) return false;
       bool found = false;
       const auto translations = environment.terminology->translate(map, coding, &found);
-      if (!translations) return fail(e, "the concept map is not known: " + std::string(map.substr(0, 200)));
+      if (!translations)
+        return fail(e, "the concept map is not known" + ifWritten(*e.children[0], ": ", map));
       for (const auto& t : *translations) {
         if (t.equivalence == "unmatched" || t.equivalence == "disjoint") continue;
         const std::string_view text = part == "display" ? t.display : part == "system" ? t.system : t.code;
@@ -236,7 +237,7 @@ bool Evaluator::Impl::translateService(const Expr& e, std::string_view map, Span
   std::string matches;
   for (const Coding& coding : coded.size() == 1 ? codingsOf(coded[0]) : std::vector<Coding>{}) {
     const auto translations = environment.terminology->translate(map, coding);
-    if (!translations) return fail(e, "the concept map is not known: " + std::string(map.substr(0, 200)));
+    if (!translations) return fail(e, "the concept map is not known" + ifWritten(*e.children[0], ": ", map));
     for (const auto& t : *translations) {
       if (!step(e)) return false;
       matches += R"(,{"name":"match","part":[{"name":"equivalence","valueCode":)";

@@ -63,7 +63,8 @@ bool Evaluator::Impl::callUtility(const Expr& e, const Frame& frame, Span input,
         if (!evalSpan(descending ? *key.children[0] : key, inner, values)) return false;
       }
       if (values.size() > 1) return fail(e, "a sort key has several items", "one item or none");
-      keys.push(values.empty() ? Value::service(-1) : atom(values[0]));
+      const Value found = values.empty() ? Value::service(-1) : atom(values[0]);
+      keys.push(noValue(found) ? Value::service(-1) : found);
     }
     items.push_back({input[i], keys.span()});
     if (arena.exhausted()) return failLimit(e, "the result is too large");
@@ -112,13 +113,14 @@ bool Evaluator::Impl::callAggregates(const Expr& e, const Frame& frame, Span inp
   }
   if (input.empty()) return true;
   if (e.function == kMin || e.function == kMax) {
-    Value best = input[0];
-    for (const Value& v : input.subspan(1)) {
+    std::optional<Value> best;
+    for (const Value& v : input) {
       std::optional<int> order;
-      if (!step(e) || !compare(e, v, best, order)) return false;
-      if (order && (e.function == kMin ? *order < 0 : *order > 0)) best = v;
+      if (noValue(atomQuiet(v, true))) continue;
+      if (!step(e) || (best && !compare(e, v, *best, order))) return false;
+      if (!best || (order && (e.function == kMin ? *order < 0 : *order > 0))) best = v;
     }
-    out.push(best);
+    if (best) out.push(*best);
     return true;
   }
   Expr plus;  // borrowed place for messages

@@ -57,6 +57,11 @@ bool Evaluator::Impl::fail(const Expr& e, std::string message, std::string expec
   return false;
 }
 
+std::string Evaluator::Impl::ifWritten(const Expr& argument, std::string_view before, std::string_view text) {
+  if (argument.op != Op::kLiteral) return {};
+  return std::string(before) + std::string(text.substr(0, 200));
+}
+
 bool Evaluator::Impl::failLimit(const Expr& e, std::string message) {
   fail(e, std::move(message));
   diagnostic.limit = true;
@@ -68,7 +73,6 @@ bool Evaluator::Impl::run(const Program::Impl& which, const Value& on, const Bin
   program = &which;
   bindings = &given;
   focus = on;
-  steps = 0;
   depth = 0;
   condition_depth = 0;
   const Value self[1] = {on};
@@ -186,10 +190,9 @@ std::optional<QuantityValue> Evaluator::Impl::quantityOf(const Value& node) {
       q.unit = *code == "a" ? "year" : "month";
       q.calendar = true;
     }
-  } else if (unit) {
-    q.unit = *unit;
-  } else if (code) {
-    q.unit = *code;
+  } else if (unit || code) {
+    q.unit = unit ? *unit : *code;
+    q.text_only = true;
   }
   return q;
 }
@@ -329,7 +332,7 @@ bool Evaluator::Impl::eval(const Expr& e, const Frame& frame, Span input, Collec
       break;
     case Op::kMember:
       for (const Value& v : input) member(e, v, out);
-      steps += input.size();
+      steps += input.size() + (out.size() - start);
       break;
     case Op::kTypeFilter:
       for (const Value& v : input) {
@@ -394,7 +397,8 @@ bool Evaluator::Impl::evalPath(const Expr& e, const Frame& frame, Span input, Co
       if (!newVariable(part, local, name)) return false;
       for (const Defined* d = local.defined; d != nullptr; d = d->next) {
         if (d->name == *name)
-          return fail(part, "the variable %" + std::string(*name) + " is defined already");
+          return fail(part,
+                      "the variable" + ifWritten(*part.children[0], " %", *name) + " is defined already");
       }
       Span values = from->span();
       if (part.children.size() > 1) {
@@ -429,7 +433,10 @@ bool Evaluator::Impl::newVariable(const Expr& e, const Frame& frame, std::option
       *name == "context" || *name == "resource" || *name == "rootResource" || *name == "terminologies" ||
       *name == "rowIndex" || !wellKnownVariable(*name).empty() ||
       std::ranges::any_of(bindings->variables, [&](const NamedValue& v) { return v.name == *name; });
-  return !taken || fail(e, "%" + std::string(*name) + " is a variable of the environment", "another name");
+  if (!taken) return true;
+  const std::string written = ifWritten(*e.children[0], "%", *name);
+  return fail(e, (written.empty() ? "the name" : written) + " is a variable of the environment",
+              "another name");
 }
 
 bool Evaluator::Impl::evalVariable(const Expr& e, const Frame& frame, Collection& out) {

@@ -61,6 +61,9 @@ class Evaluator::Impl {
   // ── errors ──
   bool fail(const Expr& e, std::string message, std::string expected = {});
   bool failLimit(const Expr& e, std::string message);
+  // An argument for a message: only where it stands in the expression, since a computed one may be a
+  // patient's.
+  static std::string ifWritten(const Expr& argument, std::string_view before, std::string_view text);
   bool step(const Expr& e, std::uint64_t count = 1) {
     steps += count;
     return steps <= environment.limits.steps || failLimit(e, "the evaluation takes too many steps");
@@ -80,6 +83,8 @@ class Evaluator::Impl {
   Value newQuantity(const QuantityValue& q);
   Value newString(std::string_view text);  // copies
   char* newText(const Expr& e, std::size_t size);
+  // Texts are put together outside of the arena, so one alone must be well below its limit.
+  std::size_t longestText() const { return environment.limits.memory / 8; }
   // Exactly one item or none. `single` is set when there is one; several are an error.
   bool singleton(const Expr& e, Span values, std::optional<Value>& single);
   // Singleton evaluation as a boolean (FHIRPath N1 4.5).
@@ -132,6 +137,8 @@ class Evaluator::Impl {
   bool callSearch(const Expr& e, const Frame& frame, std::optional<std::string_view> text,
                   std::optional<std::string_view> what, Collection& out);
   bool callRegex(const Expr& e, const Frame& frame, Span input, Collection& out);
+  bool replaceAll(const Expr& e, std::string_view text, const re2::RE2& pattern, std::string_view rewrite,
+                  std::string& out);
   bool callEncoding(const Expr& e, const Frame& frame, Span input, Collection& out);
   bool callMath(const Expr& e, const Frame& frame, Span input, Collection& out);
   bool callLogarithm(const Expr& e, const Decimal& input, std::optional<Decimal> argument, Collection& out);

@@ -20,6 +20,7 @@ bool yearOrMonth(const QuantityValue& q) {
 }  // namespace
 
 std::optional<terminology::Unit> unitOf(const QuantityValue& q) {
+  if (q.text_only) return std::nullopt;
   std::string_view code = q.unit;
   if (q.calendar) code = terminology::calendarUnit(q.unit);
   if (code.empty()) code = "1";

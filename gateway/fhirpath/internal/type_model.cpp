@@ -28,6 +28,8 @@ const fhir::NameId kDiv = fhir::findName("div");
 const fhir::NameId kCompose = fhir::findName("compose");
 const fhir::NameId kName = fhir::findName("name");
 const fhir::NameId kComparator = fhir::findName("comparator");
+const fhir::NameId kMeta = fhir::findName("meta");
+const fhir::NameId kVersionId = fhir::findName("versionId");
 }  // namespace names
 
 namespace {

@@ -66,7 +66,7 @@ class TypeModel {
 namespace names {
 extern const fhir::NameId kResourceType, kId, kExtension, kModifierExtension, kUrl, kValue, kUnit, kSystem,
     kCode, kVersion, kDisplay, kCoding, kReference, kType, kContained, kEntry, kResource, kFullUrl, kDiv,
-    kCompose, kName, kComparator;
+    kCompose, kName, kComparator, kMeta, kVersionId;
 }
 
 }  // namespace tributary::fhirpath

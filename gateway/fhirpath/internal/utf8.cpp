@@ -30,6 +30,29 @@ std::uint32_t utf8Next(std::string_view text, std::size_t& at) {
   return code & 0x1FFFFF;
 }
 
+bool isUtf8(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const auto first = static_cast<unsigned char>(text[at]);
+    const std::size_t length = first < 0x80   ? 1
+                               : first < 0xC2 ? 0
+                               : first < 0xE0 ? 2
+                               : first < 0xF0 ? 3
+                               : first < 0xF5 ? 4
+                                              : 0;
+    if (length == 0 || text.size() - at < length) return false;
+    for (std::size_t i = 1; i < length; ++i) {
+      if (!isUtf8Continuation(text[at + i])) return false;
+    }
+    const auto second = length > 1 ? static_cast<unsigned char>(text[at + 1]) : 0U;
+    if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) ||
+        (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F)) {
+      return false;
+    }
+    at += length;
+  }
+  return true;
+}
+
 void appendUtf8Checked(std::string& out, std::uint32_t code_point) {
   appendUtf8(out, code_point);
 }

@@ -79,6 +79,8 @@ std::vector<Step> splitPath(std::string_view s) {
       const std::size_t open = i;
       i = skipArguments(s, i);
       if (i == std::string_view::npos) return {};
+      // What stands behind it may mean another %name than it would alone.
+      if (name == "defineVariable") return {};
       kind = functionKind(name, s.substr(open, i - open));
     }
     steps.push_back({kind, i});

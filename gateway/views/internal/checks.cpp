@@ -42,7 +42,7 @@ std::string_view nearestType(const Definitions* definitions, std::string_view wr
 
 // What to do where the diagnostic itself says nothing: a function that is only switched off is told apart.
 std::string remedyFor(const Text& where, const fhirpath::Diagnostic& diagnostic,
-                             fhirpath::CompileOptions options) {
+                      fhirpath::CompileOptions options) {
   if (!diagnostic.suggestion.empty() || !diagnostic.expected.empty()) return {};
   if (!options.national_functions) {
     options.national_functions = true;
@@ -55,6 +55,7 @@ std::string remedyFor(const Text& where, const fhirpath::Diagnostic& diagnostic,
 }  // namespace
 
 TypeId Checks::resource(Definition& definition) {
+  claims_shareable_ = definition.shareable;
   if (options_.definitions == nullptr || definition.resource.empty()) return kNoType;
   const Definitions& definitions = *options_.definitions;
   const std::string& name = definition.resource;
@@ -124,21 +125,32 @@ void Checks::failed(const Text& where, const fhirpath::Diagnostic& diagnostic,
 }
 
 bool Checks::names(const Text& where, const fhirpath::Program& program) {
-  return shareable(where, program) && defined(where, program) && typed(where, program);
+  return functions(where, program) && defined(where, program) && typed(where, program);
 }
 
-// resolve() is FHIR's, so the compiler takes it; the functions of national mappings it refuses by itself.
-bool Checks::shareable(const Text& where, const fhirpath::Program& program) {
-  if (options_.national_functions) return true;
-  const auto called = program.functionsCalled();
-  const auto at = std::ranges::find(called, "resolve", &fhirpath::Mention::name);
-  if (at == called.end()) return true;
-  fhirpath::Diagnostic diagnostic = program.diagnosticAt(*at);
-  diagnostic.message = "resolve() is not part of the shareable profile of SQL-on-FHIR";
-  problems_.addDiagnostic(
-      Severity::kError, where, diagnostic,
-      "Use getReferenceKey() and join the tables; `tributary view --national` switches it on.");
-  return false;
+// What needs more than the resource is switched on: resolve() is FHIR's, so the compiler takes it; the
+// functions of national mappings it refuses by itself. All else of FHIRPath may be called, but a view that is
+// to be shared is told what not every runner has (SQL-on-FHIR, ViewDefinition: required functions).
+bool Checks::functions(const Text& where, const fhirpath::Program& program) {
+  constexpr std::array<std::string_view, 12> kRequired = {
+      "where", "exists", "empty",          "extension",       "join",        "ofType",
+      "first", "not",    "getResourceKey", "getReferenceKey", "lowBoundary", "highBoundary"};
+  for (const fhirpath::Mention& called : program.functionsCalled()) {
+    fhirpath::Diagnostic diagnostic = program.diagnosticAt(called);
+    if (called.name == "resolve" && !options_.national_functions) {
+      diagnostic.message = "resolve() is no function of SQL-on-FHIR";
+      problems_.addDiagnostic(
+          Severity::kError, where, diagnostic,
+          "Use getReferenceKey() and join the tables; `tributary view --national` switches it on.");
+      return false;
+    }
+    if (claims_shareable_ && std::ranges::count(kRequired, called.name) == 0) {
+      diagnostic.message = "not every runner of SQL-on-FHIR has " + called.name + "()";
+      problems_.addDiagnostic(Severity::kWarning, where, diagnostic,
+                              "Leave it out of a view that is to be shared.");
+    }
+  }
+  return true;
 }
 
 // SQL-on-FHIR: a constant that is used must be there.
@@ -182,14 +194,18 @@ void Checks::filter(const Text& where, const fhirpath::Program& program) {
   const Definitions& definitions = *options_.definitions;
   const TypeId system = definitions.findType("System.Boolean");
   const TypeId fhir = definitions.findType("FHIR.boolean");
-  if (std::ranges::any_of(types, [&](TypeId t) { return t == system || t == fhir || t == kNoType; }))
-    return;
+  if (std::ranges::any_of(types, [&](TypeId t) { return t == system || t == fhir || t == kNoType; })) return;
   problems_.add(Severity::kError, "view-where", where.path, where.node,
                 "the filter gives " + std::string(definitions.typeName(types.front())) + ", not a boolean",
                 "Compare it with something, or put .exists() behind it.");
 }
 
 void Checks::columnType(const ColumnDefinition& definition) {
+  if (claims_shareable_ && definition.type.empty()) {
+    problems_.add(Severity::kError, "view-structure", definition.location + ".type", definition.path.node,
+                  "a ShareableViewDefinition gives each column its type",
+                  "Add \"type\", or do not claim the profile in meta.profile.");
+  }
   if (options_.definitions == nullptr || definition.type.empty() ||
       options_.definitions->findType(definition.type) != kNoType)
     return;

@@ -32,13 +32,14 @@ class Checks {
   bool sameType(const std::string& a, const std::string& b, bool declared) const;
 
  private:
-  bool shareable(const Text& where, const fhirpath::Program& program);
+  bool functions(const Text& where, const fhirpath::Program& program);
   bool defined(const Text& where, const fhirpath::Program& program);
   bool typed(const Text& where, const fhirpath::Program& program);
 
   const CompileOptions& options_;
   Problems& problems_;
   std::vector<fhirpath::Constant> constants_;
+  bool claims_shareable_ = false;
 };
 
 }  // namespace tributary::views::internal

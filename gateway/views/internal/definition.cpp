@@ -105,6 +105,20 @@ class Reader {
  public:
   Reader(const Document& document, Problems& problems) : document_(document), problems_(problems) {}
 
+  bool claimsShareable(NodeIndex root) const {
+    const NodeIndex meta = member(root, "meta");
+    const NodeIndex profiles =
+        meta != kNoNode && document_[meta].kind == Kind::kObject ? member(meta, "profile") : kNoNode;
+    if (profiles == kNoNode || document_[profiles].kind != Kind::kArray) return false;
+    for (NodeIndex i = profiles + 1; i < document_[profiles].next; i = document_[i].next) {
+      if (document_[i].kind != Kind::kString) continue;
+      const std::string_view canonical = document_.scalar(i);
+      if (canonical.substr(0, canonical.find('|')).ends_with("/StructureDefinition/ShareableViewDefinition"))
+        return true;
+    }
+    return false;
+  }
+
   Definition read() {
     Definition out;
     const NodeIndex root = document_.root();
@@ -237,6 +251,12 @@ class Reader {
     out.url = optionalString(root, "", "url");
     out.title = optionalString(root, "", "title");
     out.status = optionalString(root, "", "status");
+    out.shareable = claimsShareable(root);
+    for (const char* const needed : {"url", "name", "fhirVersion"}) {
+      if (!out.shareable || member(root, needed) != kNoNode) continue;
+      structure(needed, root, std::string("a ShareableViewDefinition has a ") + needed,
+                std::string("Add \"") + needed + "\", or do not claim the profile in meta.profile.");
+    }
     if (!out.name.empty() && !isName(out.name)) {
       problems_.add(Severity::kError, "view-name", "name", member(root, "name"),
                     "'" + out.name + "' is no name for a table", std::string(kNameRemedy));

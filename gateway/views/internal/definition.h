@@ -41,6 +41,7 @@ struct ConstantDefinition {
 struct Definition {
   std::string name, url, title, status, resource;
   fhir::NodeIndex resource_node = fhir::kNoNode;
+  bool shareable = false;  // it claims the profile ShareableViewDefinition
   std::vector<ConstantDefinition> constants;
   std::vector<Text> where;
   std::vector<SelectDefinition> selects;
