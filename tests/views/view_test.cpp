@@ -346,6 +346,16 @@ TEST_F(Views, WarnsOfWhatADatabaseWouldMixUp) {
   EXPECT_THAT(v->warnings()[1].issue.text, HasSubstr("has type boolean, in the first branch date"));
 }
 
+TEST_F(Views, WarnsAShareableViewOfFunctionsThatNotAllHave) {
+  const auto v = view(R"({"resource":"Patient","url":"https://example.org/v","name":"v","fhirVersion":["4.0.1"],
+      "meta":{"profile":["http://hl7.org/fhir/uv/sql-on-fhir/StructureDefinition/ShareableViewDefinition"]},
+      "select":[{"column":[{"name":"a","path":"name.first().given.join(' ')","type":"string"},
+                           {"name":"b","path":"name.exists(family.matches('a'))","type":"boolean"}]}]})");
+  ASSERT_EQ(v->warnings().size(), 1U);
+  EXPECT_EQ(v->warnings()[0].issue.path, "select[0].column[1].path");
+  EXPECT_THAT(v->warnings()[0].issue.text, HasSubstr("not every runner of SQL-on-FHIR has matches()"));
+}
+
 TEST_F(Views, ACellWithoutAValueHasNoTextOfTheRowBefore) {
   const auto v = view(
       R"({"resource":"Patient","select":[{"forEach":"telecom","column":[{"name":"v","path":"value"},{"name":"i","path":"%rowIndex"}]}]})");
