@@ -347,10 +347,11 @@ TEST_F(Views, WarnsOfWhatADatabaseWouldMixUp) {
 }
 
 TEST_F(Views, WarnsAShareableViewOfFunctionsThatNotAllHave) {
-  const auto v = view(R"({"resource":"Patient","url":"https://example.org/v","name":"v","fhirVersion":["4.0.1"],
+  const auto v =
+      view(R"json({"resource":"Patient","url":"https://example.org/v","name":"v","fhirVersion":["4.0.1"],
       "meta":{"profile":["http://hl7.org/fhir/uv/sql-on-fhir/StructureDefinition/ShareableViewDefinition"]},
       "select":[{"column":[{"name":"a","path":"name.first().given.join(' ')","type":"string"},
-                           {"name":"b","path":"name.exists(family.matches('a'))","type":"boolean"}]}]})");
+                           {"name":"b","path":"name.exists(family.matches('a'))","type":"boolean"}]}]})json");
   ASSERT_EQ(v->warnings().size(), 1U);
   EXPECT_EQ(v->warnings()[0].issue.path, "select[0].column[1].path");
   EXPECT_THAT(v->warnings()[0].issue.text, HasSubstr("not every runner of SQL-on-FHIR has matches()"));
@@ -379,7 +380,9 @@ TEST_F(Views, WarnsOfARepeatThatFindsNothingAnywhere) {
   EXPECT_EQ(v->warnings()[0].issue.path, "select[1].repeat[1]");
   EXPECT_THAT(v->warnings()[0].issue.text, HasSubstr("no element 'anser'"));
   options_.strict = true;
-  EXPECT_FALSE(compile(R"({"resource":"Patient","select":[{"repeat":["contct"],"column":[{"name":"a","path":"id"}]}]})", options_));
+  EXPECT_FALSE(compile(
+      R"({"resource":"Patient","select":[{"repeat":["contct"],"column":[{"name":"a","path":"id"}]}]})",
+      options_));
 }
 
 TEST_F(Views, AVariableFromOutsideIsNoConstantToo) {
@@ -402,7 +405,8 @@ TEST(ViewJson, BrokenJsonIsAProblemWithItsPlace) {
 TEST_F(Views, ManyUnknownNamesAreNotAllLookedFor) {
   std::string path = "id is A";
   for (int i = 0; i < 5000; ++i) path += " or id is A" + std::to_string(i);
-  const auto result = compile(R"({"resource":"Patient","select":[{"column":[{"name":"a","path":")" + path + R"("}]}]})", options_);
+  const auto result = compile(
+      R"({"resource":"Patient","select":[{"column":[{"name":"a","path":")" + path + R"("}]}]})", options_);
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().size(), 20U);
 }
@@ -420,8 +424,8 @@ TEST(SplitPath, TakesPathsOnly) {
   EXPECT_EQ(splitPath("name.where(use = %contexts or use = %resource_2).given").size(), 3U);
   EXPECT_EQ(splitPath("name.given.first()").back().kind, internal::StepKind::kFirst);
   for (const char* other :
-       {"a + b", "'a'", "$this", "a.where($this = 1)", "a.where(b = %context)", "a.where(b = %resource.c)", "a.where(b = %'resource'.c)",
-        "a.where(b = %`rootResource`.c)", "a.", ".a", "", "a.where(b",
+       {"a + b", "'a'", "$this", "a.where($this = 1)", "a.where(b = %context)", "a.where(b = %resource.c)",
+        "a.where(b = %'resource'.c)", "a.where(b = %`rootResource`.c)", "a.", ".a", "", "a.where(b",
         "name[%i].x", "Patient.name", "a . b", "a.where($index = 0)", "a.where('b", "a // b"}) {
     EXPECT_TRUE(splitPath(other).empty()) << other;
   }
