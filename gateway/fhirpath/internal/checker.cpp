@@ -319,6 +319,14 @@ TypeSet Checker::narrow(Expr* e, const TypeSet& input) {
   }
   set.many = input.many && e->op == Op::kFunction && e->function == FunctionId::kOfType;
   set.unordered = input.unordered;
+  const auto related = [&](const TypeRef& type) {
+    if (type.isSystem()) return type.system == e->type.system;
+    if (e->type.fhir == kNoType || types_.definitions() == nullptr) return false;
+    return types_.definitions()->isA(type.id, e->type.fhir) ||
+           types_.definitions()->isA(e->type.fhir, type.id);
+  };
+  if (input.known() && e->type.known() && std::ranges::none_of(input.types, related))
+    warn(*e, shown(input) + " is never of type " + e->type.name);
   const bool all_system = input.known() && std::all_of(input.types.begin(), input.types.end(),
                                                        [](const TypeRef& t) { return t.isSystem(); });
   if (e->type.fhir != kNoType && !all_system) {
@@ -429,21 +437,62 @@ TypeSet Checker::checkOperator(Expr* e, const Scope& scope) {
     case Op::kDiv:
     case Op::kMod:
       return checkArithmetic(e, operands[0], operands[1]);
+    case Op::kLess:
+    case Op::kLessOrEqual:
+    case Op::kGreater:
+    case Op::kGreaterOrEqual:
+      checkOrder(*e, operands[0], operands[1]);
+      return TypeSet::system(ValueKind::kBoolean);
     default:
       return TypeSet::system(ValueKind::kBoolean);
   }
 }
 
-TypeSet Checker::checkArithmetic(Expr* e, const TypeSet& left, const TypeSet& right) {
-  const auto kindOf = [&](const TypeSet& set) {
-    if (set.types.size() != 1) return ValueKind::kNode;
-    const TypeRef& type = set.types[0];
-    return type.isSystem() ? type.system : TypeModel::systemKind(types_.primitive(type.id));
-  };
+// The System type that the one type of a set stands for; kNode when it is not known, or complex.
+ValueKind Checker::kindOf(const TypeSet& set) const {
+  if (set.types.size() != 1) return ValueKind::kNode;
+  const TypeRef& type = set.types[0];
+  if (!type.isSystem() && types_.isQuantity(type.id)) return ValueKind::kQuantity;
+  return type.isSystem() ? type.system : TypeModel::systemKind(types_.primitive(type.id));
+}
+
+namespace {
+
+bool isNumberKind(ValueKind k) {
+  return k == ValueKind::kInteger || k == ValueKind::kLong || k == ValueKind::kDecimal;
+}
+bool isMeasure(ValueKind k) {
+  return isNumberKind(k) || k == ValueKind::kQuantity;
+}
+bool isDay(ValueKind k) {
+  return k == ValueKind::kDate || k == ValueKind::kDateTime;
+}
+
+}  // namespace
+
+// That the two can be ordered at all (N1 6.2); what is not known can.
+void Checker::checkOrder(const Expr& e, const TypeSet& left, const TypeSet& right) {
   const ValueKind a = kindOf(left), b = kindOf(right);
-  const auto number = [](ValueKind k) {
-    return k == ValueKind::kInteger || k == ValueKind::kLong || k == ValueKind::kDecimal;
-  };
+  if (a == ValueKind::kNode || b == ValueKind::kNode) return;
+  const bool fits = (isMeasure(a) && isMeasure(b)) || (isDay(a) && isDay(b)) ||
+                    (a == b && (a == ValueKind::kString || a == ValueKind::kTime));
+  if (!fits) warn(e, shown(left) + " and " + shown(right) + " cannot be ordered");
+}
+
+// That an operator has something to work on (N1 6.6).
+void Checker::checkOperands(const Expr& e, const TypeSet& left, const TypeSet& right) {
+  const ValueKind a = kindOf(left), b = kindOf(right);
+  if (a == ValueKind::kNode || b == ValueKind::kNode) return;
+  const bool additive = e.op == Op::kAdd || e.op == Op::kSubtract;
+  const bool fits = (isMeasure(a) && isMeasure(b)) ||
+                    (additive && (isDay(a) || a == ValueKind::kTime) && b == ValueKind::kQuantity) ||
+                    (e.op == Op::kAdd && a == ValueKind::kString && b == ValueKind::kString);
+  if (!fits) warn(e, "this operator does not work on " + shown(left) + " and " + shown(right));
+}
+
+TypeSet Checker::checkArithmetic(Expr* e, const TypeSet& left, const TypeSet& right) {
+  const ValueKind a = kindOf(left), b = kindOf(right);
+  constexpr auto number = isNumberKind;
   const bool date = a == ValueKind::kDate || a == ValueKind::kDateTime || a == ValueKind::kTime;
   if ((e->op == Op::kAdd || e->op == Op::kSubtract) && date) {
     if (number(b))
@@ -451,6 +500,7 @@ TypeSet Checker::checkArithmetic(Expr* e, const TypeSet& left, const TypeSet& ri
             "a quantity such as 7 days");
     return TypeSet::system(a);
   }
+  checkOperands(*e, left, right);
   TypeSet set;
   set.many = false;
   if (a == ValueKind::kString && b == ValueKind::kString && e->op == Op::kAdd) return TypeSet::system(a);

@@ -59,6 +59,9 @@ class Checker {
   TypeSet checkOperator(Expr* e, const Scope& scope);
   TypeSet checkArithmetic(Expr* e, const TypeSet& left, const TypeSet& right);
   TypeSet narrow(Expr* e, const TypeSet& input);
+  void checkOrder(const Expr& e, const TypeSet& left, const TypeSet& right);
+  void checkOperands(const Expr& e, const TypeSet& left, const TypeSet& right);
+  ValueKind kindOf(const TypeSet& set) const;
   bool takeType(Expr* e);
 
   void error(const Expr& e, std::string message, std::string expected = {}, std::string suggestion = {});

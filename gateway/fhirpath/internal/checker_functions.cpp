@@ -9,7 +9,7 @@ using terminology::kNoType;
 
 namespace {
 
-std::optional<ValueKind> kindOf(ResultKind result) {
+std::optional<ValueKind> systemKindOf(ResultKind result) {
   switch (result) {
     case ResultKind::kBoolean:
       return ValueKind::kBoolean;
@@ -94,6 +94,7 @@ TypeSet Checker::checkFunction(Expr* e, const Scope& scope, const TypeSet& input
     warn(*e, e->text + "() on a collection without order (children() and descendants() have none)");
   }
   if (info->type_arg && !taken && !takeType(e)) return {};
+  if (info->id == FunctionId::kIs) narrow(e, input);  // that its type is one
   if (info->id == FunctionId::kIif) return checkIif(e, scope, input);
   if (info->id == FunctionId::kRepeat || info->id == FunctionId::kRepeatAll)
     return checkRepeat(e, scope, input);
@@ -120,7 +121,7 @@ TypeSet Checker::checkFunction(Expr* e, const Scope& scope, const TypeSet& input
   } else if (info->result == ResultKind::kSame) {
     set = input;
     if (info->id == FunctionId::kSort) set.unordered = false;
-  } else if (const auto kind = kindOf(info->result)) {
+  } else if (const auto kind = systemKindOf(info->result)) {
     set = TypeSet::system(*kind);
     set.many = input.many;
   }
