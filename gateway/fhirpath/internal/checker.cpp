@@ -192,6 +192,7 @@ TypeSet Checker::checkPath(Expr* e, const Scope& scope, const TypeSet& input, bo
     TypeSet next = check(step, scope, set, i == 0 && head);
     if (i > 0 && set.never && !next.known()) next.never = next.never || step->op == Op::kMember;
     constant = constant && step->constant;
+    if (failed_) break;  // its arguments may not be what they have to be
     if (step->op == Op::kFunction && step->function == FunctionId::kDefineVariable &&
         step->children[0]->op == Op::kLiteral && step->children[0]->value.kind() == ValueKind::kString) {
       const std::string& name = step->children[0]->text;
