@@ -161,6 +161,7 @@ class Receiver(threading.Thread):
         self.refused = []            # submission numbers of refused files
         self.rejected_rows = 0
         self.held, self.twice, self.changed = set(), [], []
+        self.kept = set()            # rows that a refused file would have deleted: they may be sent anew
         self._seen = {}
         self._over = threading.Event()
 
@@ -186,34 +187,40 @@ class Receiver(threading.Thread):
         identity = path.name.removesuffix(".zip")
         if self.refuse_next:
             self.refuse_next = False
+            self.kept.update(key for _, deletes, _, key in self.rows(path) if deletes)
             self.refused.append(int(identity.split("-")[0]))
             return self.answer(identity, "InfAck", outcome="rejected", responseCode="10001", responseDisplay="refused for the test")
         self.answer(identity, "InfAck", outcome="accepted", responseCode="20013", responseDisplay="Success")
         failures, total = [], 0
-        with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                if not name.endswith(".csv"):
-                    continue
-                table, deletes = name.removesuffix(".csv").removesuffix("_deleted"), name.endswith("_deleted.csv")
-                rows = list(csv.reader(io.StringIO(archive.read(name).decode())))[1:]
-                total += len(rows)
-                if table.startswith("CYP000"):
-                    continue
-                for number, row in enumerate(rows, 1):
-                    key = (table, *row)
-                    if self.reject_next and not deletes:
-                        self.reject_next = False
-                        self.rejected_rows += 1
-                        failures.append({"table": table, "rowNumber": number, "action": "upsert", "outcome": "rejected", "responseCode": "TEST1",
-                                         "severity": "error", "diagnostics": "rejected for the test"})
-                    elif deletes:
-                        self.held.discard(key)
-                    elif key in self.held:
-                        self.twice.append(table)
-                    else:
-                        self.held.add(key)
+        for table, deletes, number, key in self.rows(path):
+            total += 1
+            if table.startswith("CYP000"):
+                continue
+            if self.reject_next and not deletes:
+                self.reject_next = False
+                self.rejected_rows += 1
+                failures.append({"table": table, "rowNumber": number, "action": "upsert", "outcome": "rejected", "responseCode": "TEST1",
+                                 "severity": "error", "diagnostics": "rejected for the test"})
+            elif deletes:
+                self.held.discard(key)
+                self.kept.discard(key)
+            elif key in self.held and key not in self.kept:
+                self.twice.append(table)
+            else:
+                self.held.add(key)
+                self.kept.discard(key)
         self.answer(identity, "BusAck", failures=failures,
                     summary={"totalRecords": total, "succeeded": total - len(failures), "failed": len(failures)})
+
+    @staticmethod
+    def rows(path):
+        """Table, whether it deletes, number and content of each row of a file."""
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                if name.endswith(".csv"):
+                    table, deletes = name.removesuffix(".csv").removesuffix("_deleted"), name.endswith("_deleted.csv")
+                    for number, row in enumerate(list(csv.reader(io.StringIO(archive.read(name).decode())))[1:], 1):
+                        yield table, deletes, number, (table, *row)
 
     def answer(self, identity, kind, **more):
         text = json.dumps({"type": kind, "system": "crash test", "version": 1, "filename": identity + ".zip", "submissionId": identity, **more})
