@@ -3,6 +3,7 @@ import datetime
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -12,10 +13,23 @@ import time
 import urllib.request
 
 
+_given = set()
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that nobody has, given once. It lies below the range from which the system serves outgoing connections (and bind to
+    port 0), so that no other process comes by it before the gateway listens there."""
+    dice = random.SystemRandom()
+    while True:
+        port = dice.randint(15000, 31999)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in _given:
+            _given.add(port)
+            return port
 
 
 def get(url, timeout=10):
